@@ -1,0 +1,1 @@
+//! The AML language: lexer, parser, evaluator, schemas, formatter and diagnostics.

@@ -1,0 +1,1 @@
+//! The Kubernetes API as data: the table of kinds, object metadata, `Status`, selectors, quantities, columns.

@@ -1,0 +1,1 @@
+//! A revisioned key-value log: get, list, compare-and-set transactions, watch from a revision, compaction.
