@@ -1,0 +1,1 @@
+//! The request pipeline and watch cache, served as a `tower::Service<http::Request>`.
