@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use api::kinds::SelectableField;
 use bytes::Bytes;
 use futures::StreamExt;
 use store::{Batch, Event, KeyValue, Revision, Store, StoreError};
@@ -27,8 +28,8 @@ use shard::{Object, Objects, Shard};
 pub const ROOT: &str = "/registry/";
 const PAGE: usize = 1000;
 
-/// Gives the selectable field paths of a resource prefix such as `core/pods`.
-pub type FieldPaths = Arc<dyn Fn(&str) -> Arc<[String]> + Send + Sync>;
+/// Gives the selectable fields of a resource prefix such as `core/pods`.
+pub type Selectable = Arc<dyn Fn(&str) -> Vec<SelectableField> + Send + Sync>;
 
 /// Why a read could not wait for a revision.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +54,7 @@ pub enum CacheError {
 pub struct WatchCache {
     store: Arc<dyn Store>,
     seal: Arc<dyn Seal>,
-    paths: FieldPaths,
+    selectable: Selectable,
     shards: RwLock<HashMap<Arc<str>, Arc<Shard>>>,
     applied: watch::Sender<u64>,
     /// The revision from which the last load is complete.
@@ -75,8 +76,8 @@ fn split_key(key: &[u8]) -> Option<(&str, &str)> {
 
 impl WatchCache {
     /// An empty cache; [`WatchCache::run`] fills it and keeps it current.
-    pub fn new(store: Arc<dyn Store>, seal: Arc<dyn Seal>, paths: FieldPaths) -> Self {
-        Self { store, seal, paths, shards: RwLock::default(), applied: watch::Sender::new(0), floor: AtomicU64::new(0) }
+    pub fn new(store: Arc<dyn Store>, seal: Arc<dyn Seal>, selectable: Selectable) -> Self {
+        Self { store, seal, selectable, shards: RwLock::default(), applied: watch::Sender::new(0), floor: AtomicU64::new(0) }
     }
 
     /// The shard of a resource prefix, made on first use.
@@ -185,10 +186,7 @@ impl WatchCache {
     async fn follow(&self, from: u64) -> StoreError {
         let mut from = from;
         loop {
-            let mut log = match self.store.watch(ROOT.into(), Revision(from + 1)).await {
-                Ok(log) => log,
-                Err(error) => return error,
-            };
+            let mut log = self.store.watch(ROOT.into(), Revision(from + 1));
             while let Some(batch) = log.next().await {
                 match batch {
                     Ok(batch) => from = self.apply(&batch),
@@ -240,7 +238,7 @@ impl WatchCache {
         let encoded = Encoded::from_value(&store_key, value, &*self.seal)
             .inspect_err(|error| tracing::error!(key = store_key, %error, "object cannot be read"))
             .ok()?;
-        let indexed = index::index(encoded.json(), &(self.paths)(prefix));
+        let indexed = index::index(encoded.json(), &(self.selectable)(prefix));
         Some(Arc::new(Object { key: Arc::clone(key), versioned: encoded.at(revision), revision, indexed }))
     }
 }

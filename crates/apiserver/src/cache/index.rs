@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use api::kinds::SelectableField;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -32,10 +33,10 @@ struct Meta {
     labels: Option<BTreeMap<String, String>>,
 }
 
-/// Reads labels and the values at `paths` (dotted, such as `spec.nodeName`) from an object.
+/// Reads labels and the values of `selectable` fields from an object.
 ///
 /// Bytes that are no JSON object give an empty index: the store holds only what was encoded here.
-pub fn index(json: &[u8], paths: &[String]) -> Indexed {
+pub fn index(json: &[u8], selectable: &[SelectableField]) -> Indexed {
     let labels = serde_json::from_slice::<Top>(json)
         .ok()
         .and_then(|top| top.metadata?.labels)
@@ -43,18 +44,22 @@ pub fn index(json: &[u8], paths: &[String]) -> Indexed {
         .into_iter()
         .map(|(key, value)| (key.into(), value.into()))
         .collect();
-    Indexed { labels, fields: fields(json, paths) }
+    Indexed { labels, fields: fields(json, selectable) }
 }
 
-fn fields(json: &[u8], paths: &[String]) -> Box<[Box<str>]> {
-    if paths.is_empty() {
+fn fields(json: &[u8], selectable: &[SelectableField]) -> Box<[Box<str>]> {
+    if selectable.is_empty() {
         return Box::default();
     }
     let top: HashMap<String, &RawValue> = serde_json::from_slice(json).unwrap_or_default();
-    paths.iter().map(|path| field(&top, path).unwrap_or_default().into()).collect()
+    let value = |field: &SelectableField| {
+        let found = field.paths.iter().find_map(|path| at(&top, path));
+        found.unwrap_or_else(|| field.default.to_string()).into()
+    };
+    selectable.iter().map(value).collect()
 }
 
-fn field(top: &HashMap<String, &RawValue>, path: &str) -> Option<String> {
+fn at(top: &HashMap<String, &RawValue>, path: &str) -> Option<String> {
     let mut segments = path.split('.');
     let mut raw = *top.get(segments.next()?)?;
     for segment in segments {
@@ -72,9 +77,14 @@ fn field(top: &HashMap<String, &RawValue>, path: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn check(json: &str, paths: &[&str], labels: &[(&str, &str)], values: &[&str]) {
-        let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
-        let found = index(json.as_bytes(), &paths);
+    fn check(json: &str, paths: &[&'static str], labels: &[(&str, &str)], values: &[&str]) {
+        let field = |path: &&'static str| SelectableField {
+            name: (*path).into(),
+            paths: vec![(*path).into()].into(),
+            default: "".into(),
+        };
+        let selectable: Vec<_> = paths.iter().map(field).collect();
+        let found = index(json.as_bytes(), &selectable);
         let expected_labels: Vec<_> = labels.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         let expected_fields: Vec<Box<str>> = values.iter().map(|v| (*v).into()).collect();
         assert_eq!(found, Indexed { labels: expected_labels.into(), fields: expected_fields.into() });

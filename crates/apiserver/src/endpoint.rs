@@ -1,0 +1,80 @@
+//! The verbs of the API on objects of any kind.
+//!
+//! [`Call`] is an authorized request whose path names a resource that is served; each verb has a
+//! module. Nothing here knows a kind: what differs is in the table of kinds and in strategies.
+
+use std::sync::Arc;
+
+use api::kinds::{Resolved, Resource};
+use api::status::Status;
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::Value;
+
+use crate::authn::User;
+use crate::negotiate::Accepted;
+use crate::request::{Query, ResourceInfo};
+use crate::server::Shared;
+use crate::storage::StorageError;
+
+pub mod create;
+pub mod delete;
+pub mod list;
+pub mod read;
+pub mod update;
+pub mod watch;
+
+/// An authorized request for a resource that is served.
+pub struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) user: Arc<User>,
+    pub(crate) info: ResourceInfo,
+    pub(crate) query: Query,
+    pub(crate) target: Resolved,
+    pub(crate) accepted: Accepted,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// The row of the resource.
+    pub(crate) fn resource(&self) -> &Resource {
+        &self.target.resource
+    }
+
+    /// The resource prefix in the store.
+    pub(crate) fn prefix(&self) -> &str {
+        &self.resource().storage.0
+    }
+
+    /// The key of an object of that name in the request's namespace.
+    pub(crate) fn key(&self, name: &str) -> String {
+        if self.resource().namespaced() { format!("{}/{name}", self.info.namespace) } else { name.to_owned() }
+    }
+
+    /// Whether nothing may be stored.
+    ///
+    /// # Errors
+    /// 422 for a value other than `All`.
+    pub(crate) fn dry_run(&self) -> Result<bool, Status> {
+        match self.query.dry_run.iter().find(|value| *value != "All") {
+            None => Ok(!self.query.dry_run.is_empty()),
+            Some(other) => Err(Status::bad_request(format!("invalid dryRun value {other:?}: only \"All\" is known"))),
+        }
+    }
+
+    pub(crate) fn not_found(&self, name: &str) -> Status {
+        Status::not_found(&self.resource().group_resource(), name)
+    }
+}
+
+/// A storage failure, as a client sees it: the details go to the log only.
+pub(crate) fn storage_failure(error: &StorageError) -> Status {
+    tracing::error!(error = error as &dyn std::error::Error, "storage failed");
+    Status::internal_error("the object store failed: see the server's log")
+}
+
+/// The map inside an object tree.
+pub(crate) fn as_map(object: &Value) -> Result<&serde_json::Map<String, Value>, Status> {
+    object.as_object().ok_or_else(|| Status::bad_request("the body of the request is not an object"))
+}
