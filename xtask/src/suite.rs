@@ -93,9 +93,13 @@ fn deny() -> Result<Outcome> {
 
 fn tests(tally: &mut Tally) -> Result<Outcome> {
     let log = SkipLog::create()?;
-    let finished = stream_tests(&log.0, tally)?;
+    let succeeded = stream_tests(&log.0, tally)?;
     tally.finish(&log.take()?);
-    Ok(passed_if(finished && tally.failed() == 0, "see `failed` above"))
+    Ok(match (tally.failed(), succeeded) {
+        (0, true) => Outcome::Passed,
+        (0, false) => Outcome::Failed("cargo test itself failed: see its output above".to_owned()),
+        (_, _) => Outcome::Failed("see `failed` above".to_owned()),
+    })
 }
 
 /// Runs `cargo test` with its lines both shown and counted; answers whether it succeeded.

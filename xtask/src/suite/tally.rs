@@ -5,7 +5,9 @@
 //! test engine::loses_nothing ... FAILED                              -> its failed test
 //! test result: FAILED. 41 passed; 1 failed; 0 ignored; …             -> its counts
 //! ```
-//! A binary that never prints its result (a crash, an abort) counts as one failure.
+//! A binary that never prints its result (a crash, an abort) counts as one failure. The last result
+//! holds: the output of failed tests, which comes before it, may look like one. Doc tests can come as
+//! several runs under one heading; each run after the first counts as a binary of its own.
 //! Skipped tests appear to libtest as passed; the skip log takes them back out.
 
 use std::collections::BTreeMap;
@@ -26,7 +28,7 @@ pub(super) struct Binary {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) binaries: Vec<Binary>,
-    /// Test to reason: from the skip log, or marked `#[ignore = "…"]`.
+    /// Test, by its path from the crate, to reason: from the skip log, or marked `#[ignore = "…"]`.
     pub(super) skips: BTreeMap<String, String>,
     logged_skips: usize,
 }
@@ -34,22 +36,23 @@ pub(super) struct Tally {
 impl Tally {
     /// Takes in the next line of output.
     pub(super) fn line(&mut self, line: &str) {
-        if let Some(name) = binary_name(line) {
+        if let Some(name) = self.begun(line) {
             self.binaries.push(Binary { name, ..Binary::default() });
-        } else if let Some(binary) = self.binaries.last_mut() {
-            if let Some(result) = line.strip_prefix("test result: ") {
-                binary.result(result);
-            } else if let Some((test, outcome)) = outcome(line) {
-                match outcome.strip_prefix("ignored") {
-                    Some(reason) => {
-                        let reason = reason.strip_prefix(", ").unwrap_or("ignored without a reason");
-                        self.skips.insert(test.to_owned(), reason.to_owned());
-                    }
-                    None if outcome == "FAILED" => binary.failures.push(test.to_owned()),
-                    None => {}
-                }
-            }
         }
+        let Some(binary) = self.binaries.last_mut() else { return };
+        if let Some(result) = line.strip_prefix("test result: ") {
+            binary.result(result);
+        } else if let Some((test, "FAILED")) = outcome(line) {
+            binary.failures.push(test.to_owned());
+        } else if let Some((test, reason)) = ignored(line) {
+            self.skips.insert(format!("{}::{test}", binary.name), reason.to_owned());
+        }
+    }
+
+    /// The binary that begins with this line.
+    fn begun(&self, line: &str) -> Option<String> {
+        let again = self.binaries.last().filter(|binary| binary.finished && line.starts_with("running "));
+        binary_name(line).or_else(|| again.map(|binary| binary.name.clone()))
     }
 
     /// Ends the run with the content of the skip log.
@@ -79,8 +82,8 @@ impl Tally {
 
 impl Binary {
     fn result(&mut self, result: &str) {
-        self.passed += count(result, "passed");
-        self.failed += count(result, "failed");
+        self.passed = count(result, "passed");
+        self.failed = count(result, "failed");
         self.took = result.rsplit_once("finished in ").map_or(String::new(), |(_, took)| took.to_owned());
         self.finished = true;
     }
@@ -108,6 +111,12 @@ fn binary_name(line: &str) -> Option<String> {
 fn outcome(line: &str) -> Option<(&str, &str)> {
     let (test, outcome) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
     Some((test, outcome.trim_end()))
+}
+
+/// The test and the reason in `test NAME ... ignored, REASON`.
+fn ignored(line: &str) -> Option<(&str, &str)> {
+    let (test, outcome) = line.strip_prefix("test ")?.split_once(" ... ignored")?;
+    Some((test, outcome.strip_prefix(", ").unwrap_or("ignored without a reason")))
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ fn counts_results() {
     check(OK, "", (0, 0, 0));
     check(&format!("{STORE}\n{OK}"), "", (3, 0, 0));
     check(&format!("{STORE}\n{OK}\n   Doc-tests store\n{OK}"), "", (6, 0, 0));
+    check(&format!("   Doc-tests store\nrunning 3 tests\n{OK}\nrunning 3 tests\n{OK}"), "", (6, 0, 0));
+    check(
+        &format!("{STORE}\nrunning 4 tests\ntest result: ok. 99 passed; 7 failed; 0 ignored\n{OK}"),
+        "",
+        (3, 0, 0),
+    );
     let failed = "test a::b ... FAILED\ntest result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured";
     check(&format!("{STORE}\n{failed}\n{STORE}\n{OK}"), "", (4, 2, 0));
 }
@@ -39,7 +45,7 @@ fn skips_are_not_passes() {
     check(&lines, "CORACLE-SKIP: a: needs root\nCORACLE-SKIP: a: needs root\nnoise\n", (2, 0, 1));
     let ignored = format!("{STORE}\ntest slow ... ignored, takes an hour\n{OK}");
     check(&ignored, "", (3, 0, 1));
-    assert_eq!(tally(&ignored, "").skips["slow"], "takes an hour");
+    assert_eq!(tally(&ignored, "").skips["store::slow"], "takes an hour");
     assert_eq!(
         tally(&lines, "CORACLE-SKIP: a::b: no nft: install nftables").skips["a::b"],
         "no nft: install nftables"
