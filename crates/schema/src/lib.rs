@@ -15,8 +15,10 @@
 //! - The fields of an object node are sorted by name, so that lookup is a binary search.
 //! - No function here panics on any input bytes or tree; nesting is bounded by `decode`.
 
+pub mod decode;
 pub mod facts;
 pub mod model;
+pub mod quote;
 
 pub use facts::builtin;
 pub use model::{FieldRef, Format, ListType, MapType, NodeRef, PatchStrategy, Schema, Type};
