@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! Development tasks, run as `cargo run -p xtask -- COMMAND`.
 //!
 //! A command is a row of [`COMMANDS`]: it gets the arguments after its name and answers whether all
@@ -36,12 +37,39 @@ fn main() -> ExitCode {
     match (command.run)(&args[1..]) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
+=======
+//! Development tasks: code generation and tidy.
+
+mod codegen;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["codegen"] => codegen::run(false),
+        ["codegen", "--check"] => codegen::run(true),
+        _ => Err(anyhow::anyhow!("usage: xtask codegen [--check]")),
+    };
+    report(outcome)
+}
+
+#[expect(clippy::print_stderr, reason = "a development tool speaks to its terminal")]
+fn report(outcome: anyhow::Result<String>) -> ExitCode {
+    match outcome {
+        Ok(message) => {
+            eprintln!("{message}");
+            ExitCode::SUCCESS
+        }
+>>>>>>> schema
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
+<<<<<<< HEAD
 
 fn usage() {
     eprintln!("usage: cargo run -p xtask -- COMMAND\n");
@@ -62,3 +90,5 @@ fn cargo() -> std::process::Command {
     command.current_dir(root());
     command
 }
+=======
+>>>>>>> schema
