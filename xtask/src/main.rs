@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Development tasks, run as `cargo run -p xtask -- COMMAND`.
 //!
 //! A command is a row of [`COMMANDS`]: it gets the arguments after its name and answers whether all
@@ -13,6 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+mod codegen;
 mod suite;
 mod tidy;
 mod workspace;
@@ -25,6 +25,7 @@ struct Command {
 
 const COMMANDS: &[Command] = &[
     Command { name: "test", about: "every check and every test, with a summary", run: suite::run },
+    Command { name: "codegen", about: "the schema facts; --check says whether they are fresh", run: codegen },
     Command { name: "tidy", about: "the rules of this tree; --sizes adds a table", run: tidy::run },
 ];
 
@@ -37,39 +38,18 @@ fn main() -> ExitCode {
     match (command.run)(&args[1..]) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-=======
-//! Development tasks: code generation and tidy.
-
-mod codegen;
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let outcome = match words.as_slice() {
-        ["codegen"] => codegen::run(false),
-        ["codegen", "--check"] => codegen::run(true),
-        _ => Err(anyhow::anyhow!("usage: xtask codegen [--check]")),
-    };
-    report(outcome)
-}
-
-#[expect(clippy::print_stderr, reason = "a development tool speaks to its terminal")]
-fn report(outcome: anyhow::Result<String>) -> ExitCode {
-    match outcome {
-        Ok(message) => {
-            eprintln!("{message}");
-            ExitCode::SUCCESS
-        }
->>>>>>> schema
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
 }
-<<<<<<< HEAD
+
+fn codegen(args: &[String]) -> Result<bool> {
+    let check = args.iter().any(|arg| arg == "--check");
+    println!("{}", codegen::run(check)?);
+    Ok(true)
+}
 
 fn usage() {
     eprintln!("usage: cargo run -p xtask -- COMMAND\n");
@@ -90,5 +70,3 @@ fn cargo() -> std::process::Command {
     command.current_dir(root());
     command
 }
-=======
->>>>>>> schema

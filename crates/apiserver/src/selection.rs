@@ -41,7 +41,8 @@ impl Selection {
             text => Some(LabelSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?),
         };
         let fields = FieldSelector::parse(&query.field_selector).map_err(|e| Status::bad_request(e.to_string()))?;
-        let fields = fields.terms().map(|term| field_term(resource, term)).collect::<Result<_, _>>()?;
+        fields.bind(resource).map_err(|error| Status::bad_request(error.to_string()))?;
+        let fields = fields.terms.into_iter().filter_map(|term| field_term(resource, term)).collect();
         let namespace = if resource.namespaced() { info.namespace.as_str() } else { "" };
         let prefix = if namespace.is_empty() { String::new() } else { format!("{namespace}/") };
         Ok(Self { prefix, labels, fields })
@@ -50,7 +51,7 @@ impl Selection {
     /// Whether an object is selected.
     pub fn matches(&self, object: &Object) -> bool {
         object.key.starts_with(&self.prefix)
-            && self.labels.as_ref().is_none_or(|labels| labels.matches(|key| object.indexed.label(key)))
+            && self.labels.as_ref().is_none_or(|labels| labels.matches_with(|key| object.indexed.label(key)))
             && self.fields.iter().all(|term| term.matches(object))
     }
 
@@ -60,17 +61,14 @@ impl Selection {
     }
 }
 
-fn field_term(resource: &Resource, term: api::selector::FieldTerm<'_>) -> Result<FieldTerm, Status> {
-    let source = match term.field {
+/// The term with its field found in the index; `bind` has refused what is not there.
+fn field_term(resource: &Resource, term: api::selector::FieldTerm) -> Option<FieldTerm> {
+    let source = match term.field.as_str() {
         "metadata.name" => Source::Name,
         "metadata.namespace" => Source::Namespace,
-        other => {
-            let index = resource.selectable.iter().position(|field| field.name == other);
-            let unsupported = || Status::bad_request(format!("field label not supported: {other}"));
-            Source::Indexed(index.ok_or_else(unsupported)?)
-        }
+        other => Source::Indexed(resource.selectable.iter().position(|field| field.name == other)?),
     };
-    Ok(FieldTerm { source, value: term.value.to_owned(), equal: term.equal })
+    Some(FieldTerm { source, value: term.value, equal: term.equal })
 }
 
 impl FieldTerm {
