@@ -17,9 +17,9 @@ use finding::{Finding, Level};
 use scan::Source;
 
 mod bans;
+mod dependencies;
 mod finding;
 mod imports;
-mod licences;
 mod names;
 mod scan;
 mod sizes;
@@ -46,7 +46,6 @@ const RULES: &[Rule] = &[
     bans::attributes_with_reasons,
     bans::registries,
     bans::unsafe_code,
-    bans::lockfile,
     names::modules,
     names::crate_doc,
     names::lint_table,
@@ -64,7 +63,7 @@ pub(crate) fn run(args: &[String]) -> Result<bool> {
     findings.extend(files.iter().flat_map(|file| RULES.iter().flat_map(|rule| rule(file))));
     let packages = workspace::load()?;
     findings.extend(imports::check(&files, &packages));
-    findings.extend(licences::check(&packages));
+    findings.extend(dependencies::check(&packages, &workspace::built()?));
     findings.extend(names::test_programs(&packages));
     findings.sort();
     if sizes {

@@ -1,5 +1,7 @@
 //! What `cargo metadata` says about the workspace and its dependencies, cut to what tidy reads.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
@@ -28,12 +30,29 @@ pub(crate) struct Dependency {
 
 /// Asks `cargo` about the workspace.
 pub(crate) fn load() -> Result<Vec<Package>> {
-    let output =
-        crate::cargo().args(["metadata", "--format-version", "1"]).output().context("cannot run cargo")?;
+    let metadata = ask(&["metadata", "--format-version", "1"])?;
+    packages(&serde_json::from_str(&metadata).context("cargo metadata printed no JSON")?)
+}
+
+/// Asks `cargo` which packages are built on any platform, each as `NAME vVERSION`. The lock file and the
+/// metadata hold more: whatever an optional feature could pull in.
+pub(crate) fn built() -> Result<BTreeSet<String>> {
+    let tree = ask(&["tree", "--workspace", "--target", "all", "--prefix", "none", "--format", "{p}"])?;
+    Ok(names_and_versions(&tree))
+}
+
+fn ask(args: &[&str]) -> Result<String> {
+    let output = crate::cargo().args(args).output().context("cannot run cargo")?;
     if !output.status.success() {
-        bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        bail!("cargo {} failed: {}", args[0], String::from_utf8_lossy(&output.stderr).trim());
     }
-    packages(&serde_json::from_slice(&output.stdout).context("cargo metadata printed no JSON")?)
+    String::from_utf8(output.stdout).with_context(|| format!("cargo {} printed no UTF-8", args[0]))
+}
+
+/// Cuts lines such as `libc v0.2.1 (proc-macro) (*)` to name and version.
+fn names_and_versions(tree: &str) -> BTreeSet<String> {
+    let words = tree.lines().map(|line| line.split(' '));
+    words.map(|words| words.take(2).collect::<Vec<_>>().join(" ")).filter(|id| !id.is_empty()).collect()
 }
 
 /// Reads the answer of `cargo metadata`, format version 1.
@@ -103,6 +122,12 @@ mod tests {
         let packages = packages(&metadata).expect("valid metadata");
         assert_eq!(packages[0], app);
         assert_eq!((packages[1].member, packages[1].manifest.as_str()), (false, "/home/x/Cargo.toml"));
+    }
+
+    #[test]
+    fn reads_the_tree_of_built_packages() {
+        let tree = "app v0.1.0 (/w/crates/app)\nserde v1.0.2 (proc-macro) (*)\n\nserde v1.0.2\n";
+        assert_eq!(names_and_versions(tree).into_iter().collect::<Vec<_>>(), ["app v0.1.0", "serde v1.0.2"]);
     }
 
     #[test]

@@ -133,16 +133,6 @@ pub(super) fn unsafe_code(file: &File) -> Vec<Finding> {
     words(&source.code, "unsafe").map(finding).collect()
 }
 
-/// One TLS provider: two would double the binary's cryptography and split its configuration.
-pub(super) fn lockfile(file: &File) -> Vec<Finding> {
-    if file.path != "Cargo.lock" {
-        return Vec::new();
-    }
-    let instead = "aws-lc-rs is the one provider: turn off the feature that `cargo tree --invert ring --target all` names";
-    let lines = file.text.lines().enumerate().filter(|(_, line)| *line == "name = \"ring\"");
-    lines.map(|(at, _)| Finding::error(&file.path, at + 1, "ring", instead)).collect()
-}
-
 /// The largest file that git may hold, in bytes.
 const BLOB_BYTES_MAX: usize = 1 << 20;
 

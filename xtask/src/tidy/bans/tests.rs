@@ -48,13 +48,6 @@ fn unsafe_outside_container() {
 }
 
 #[test]
-fn ring_beside_aws_lc() {
-    let lock = "[[package]]\nname = \"ring\"\n\n[[package]]\nname = \"ringbuf\"\n";
-    check(lockfile, "Cargo.lock", lock, &[2]);
-    check(lockfile, "deny.toml", lock, &[]);
-}
-
-#[test]
 fn large_blobs() {
     assert_eq!(blob("a", BLOB_BYTES_MAX), None);
     assert!(blob("a", BLOB_BYTES_MAX + 1).is_some());

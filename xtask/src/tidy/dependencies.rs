@@ -1,25 +1,38 @@
-//! No dependency whose licence can only be met by the GPL family: Coracle is Apache-2.0 as a whole.
+//! What Coracle may be built from: one provider of cryptography, and no licence of the GPL family, since
+//! the binary is Apache-2.0 as a whole.
+
+use std::collections::BTreeSet;
 
 use super::finding::Finding;
 use crate::workspace::Package;
 
-/// Checks every package of the graph.
-pub(super) fn check(packages: &[Package]) -> Vec<Finding> {
-    packages.iter().filter(|package| !package.member).filter_map(judge).collect()
+const LOCK: &str = "Cargo.lock";
+
+/// Checks every package that is built; `built` holds them as `NAME vVERSION`.
+pub(super) fn check(packages: &[Package], built: &BTreeSet<String>) -> Vec<Finding> {
+    let outside = packages.iter().filter(|package| !package.member);
+    let outside =
+        outside.filter(|Package { name, version, .. }| built.contains(&format!("{name} v{version}")));
+    outside.flat_map(|package| [provider(package), licence(package)]).flatten().collect()
 }
 
-fn judge(package: &Package) -> Option<Finding> {
+fn provider(package: &Package) -> Option<Finding> {
+    let instead = "aws-lc-rs is the one provider: turn off the feature that asks for it (`cargo tree --invert ring -e features --target all`)";
+    (package.name == "ring").then(|| Finding::error(LOCK, 1, "ring", instead))
+}
+
+fn licence(package: &Package) -> Option<Finding> {
     let Package { name, version, licence, .. } = package;
     match licence {
         None => {
             let instead =
                 format!("{name} {version} states no licence: read its licence file before relying on it");
-            Some(Finding::warning("Cargo.lock", 1, "licence", instead))
+            Some(Finding::warning(LOCK, 1, "licence", instead))
         }
         Some(licence) if !satisfiable(licence) => {
             let instead =
                 format!("{name} {version} is {licence}: use another crate (`cargo tree --invert {name}`)");
-            Some(Finding::error("Cargo.lock", 1, "licence", instead))
+            Some(Finding::error(LOCK, 1, "licence", instead))
         }
         Some(_) => None,
     }
@@ -99,22 +112,24 @@ mod tests {
         }
     }
 
+    /// The rules and levels of what is found about packages built as `NAME v1`.
+    fn check_rules(name: &str, licence: Option<&str>, member: bool, expected: &[(&str, Level)]) {
+        let (name, version, licence) = (name.to_owned(), "1".to_owned(), licence.map(str::to_owned));
+        let package = Package { name, version, licence, member, ..Package::default() };
+        let built = ["a v1", "ring v1", "b v2"].map(str::to_owned).into();
+        let found = check(std::slice::from_ref(&package), &built);
+        let found: Vec<_> = found.iter().map(|finding| (finding.rule, finding.level)).collect();
+        assert_eq!(found, expected, "{package:?}");
+    }
+
     #[test]
-    fn members_are_not_judged_and_silence_is_a_warning() {
-        let package = |licence: Option<&str>, member| Package {
-            licence: licence.map(str::to_owned),
-            member,
-            ..Package::default()
-        };
-        let levels = |packages: &[Package]| {
-            check(packages).into_iter().map(|finding| finding.level).collect::<Vec<_>>()
-        };
-        let packages = [
-            package(Some("GPL-3.0"), false),
-            package(None, false),
-            package(Some("MIT"), false),
-            package(None, true),
-        ];
-        assert_eq!(levels(&packages), [Level::Error, Level::Warning]);
+    fn packages() {
+        check_rules("a", Some("MIT"), false, &[]);
+        check_rules("a", Some("GPL-3.0"), false, &[("licence", Level::Error)]);
+        check_rules("a", None, false, &[("licence", Level::Warning)]);
+        check_rules("a", None, true, &[]);
+        check_rules("ring", Some("Apache-2.0 AND ISC"), false, &[("ring", Level::Error)]);
+        // In the lock file, but never built, or only in another version.
+        check_rules("b", Some("GPL-3.0"), false, &[]);
     }
 }
