@@ -64,7 +64,7 @@ pub fn resources(kinds: &Registry, group: &str, version: &str) -> Option<Value> 
     }
     let mut resources = Vec::new();
     for resolved in group.served(version) {
-        if !resolved.resource.verbs.is_empty() {
+        if resolved.resource.verbs.iter().next().is_some() {
             resources.push(legacy_resource(&resolved));
         }
         resources.extend(resolved.resource.subresources.iter().map(|sub| legacy_subresource(&resolved, sub)));

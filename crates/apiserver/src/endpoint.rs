@@ -12,10 +12,12 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use crate::authn::User;
+use crate::convert::storage_kind;
 use crate::negotiate::Accepted;
 use crate::request::{Query, ResourceInfo};
 use crate::server::Shared;
 use crate::storage::StorageError;
+use crate::strategy::{Strategy, strategy};
 
 pub mod create;
 pub mod delete;
@@ -50,6 +52,27 @@ impl Call {
     /// The key of an object of that name in the request's namespace.
     pub(crate) fn key(&self, name: &str) -> String {
         if self.resource().namespaced() { format!("{}/{name}", self.info.namespace) } else { name.to_owned() }
+    }
+
+    /// The rules of the kind, in the version it is stored in.
+    pub(crate) fn rules(&self) -> &'static Strategy {
+        let kind = storage_kind(self.resource());
+        strategy(&kind.group, &kind.kind)
+    }
+
+    /// The same call about another object.
+    pub(crate) fn about(&self, namespace: &str, name: &str) -> Self {
+        let info = ResourceInfo { namespace: namespace.to_owned(), name: name.to_owned(), ..self.info.clone() };
+        Self {
+            shared: Arc::clone(&self.shared),
+            user: Arc::clone(&self.user),
+            info,
+            query: self.query.clone(),
+            target: self.target.clone(),
+            accepted: self.accepted,
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+        }
     }
 
     /// Whether nothing may be stored.

@@ -123,6 +123,17 @@ impl Renderer {
         table(&columns, &rows, json!({"resourceVersion": version})).to_string().into()
     }
 
+    /// A bookmark's object: the kind asked for, with metadata only.
+    pub fn bookmark(&self, metadata: Value) -> Value {
+        let mut object = match self.form {
+            Form::Object => json!({"kind": self.gvk.kind, "apiVersion": self.gvk.group_version().to_string()}),
+            Form::Partial => json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}),
+            Form::Table => return table(&Value::Null, &[], metadata),
+        };
+        object["metadata"] = metadata;
+        object
+    }
+
     /// One object as the answer to a request.
     pub fn answer(&self, code: StatusCode, versioned: &Versioned, now: Time) -> Outcome {
         self.encode(code, self.single(versioned, now, true))

@@ -135,6 +135,11 @@ impl Encoded {
         if self.json.get(self.hole as usize) == Some(&b'}') { "" } else { "," }
     }
 
+    /// The object's JSON as it is, for an answer about something that is not stored.
+    pub fn unversioned(self) -> Versioned {
+        Versioned { json: self.json, hole: self.hole, inserted: 0 }
+    }
+
     /// The JSON without a resourceVersion.
     pub fn json(&self) -> &Bytes {
         &self.json

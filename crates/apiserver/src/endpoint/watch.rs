@@ -176,7 +176,8 @@ impl Watcher {
     fn encode(&mut self, changes: &[Arc<Change>]) -> Bytes {
         let mut chunk = BytesMut::new();
         let now = self.shared.now();
-        for change in changes.iter().filter(|change| change.revision > self.after) {
+        let after = self.after;
+        for change in changes.iter().filter(|change| change.revision > after) {
             let is = change.object.as_ref().filter(|object| self.selection.matches(object));
             let was = change.previous.as_ref().filter(|object| self.selection.matches(object));
             match (was, is) {

@@ -1,0 +1,140 @@
+//! `coracle server`: the order in which the parts of a server start, and stop.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use api::kinds::{Registry, SelectableField};
+use apiserver::authn::{Authenticator, Peer, User, tokens};
+use apiserver::cache::{Selectable, WatchCache};
+use apiserver::storage::Storage;
+use apiserver::value::Plain;
+use apiserver::{ApiServer, Environment, Parts, Version, admission, authz};
+use futures::FutureExt;
+use store::{Embedded, Options, Store};
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::kubeconfig::kubeconfig;
+use crate::pki::{Pki, Subject, private_dir, write_private};
+use crate::{bootstrap, listener, ports};
+
+/// The Kubernetes version whose API we serve.
+pub const KUBERNETES_VERSION: &str = "v1.36.2";
+
+/// What a server is told at its start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// The API's port on all addresses.
+    pub api_port: u16,
+}
+
+/// Runs a server until `stop`.
+pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
+    private_dir(&config.data_dir)?;
+    let now = OffsetDateTime::now_utc();
+    let pki = Pki::load_or_create(&config.data_dir.join("pki"), now)?;
+    let store = open_store(&config.data_dir)?;
+    let socket = bind(config.api_port).await?;
+    let address = format!("127.0.0.1:{}", config.api_port);
+    let (server, cache) = assemble(store, &address);
+    let feeder = tokio::spawn(async move { cache.run().await });
+    let tls = listener::tls(&serving(&pki, now)?, &pki.ca.pair.cert)?;
+    write_admin(&pki, &config.data_dir, &address, now)?;
+    let component = Peer::Component(Arc::new(User::new("system:apiserver", &["system:masters"])));
+    let serving = tokio::spawn(listener::serve(socket, tls, server.clone(), stop.clone()));
+    bootstrap::run(&server, &component).await?;
+    tracing::info!(address, "ready");
+    tokio::select! {
+        fed = feeder => fed.context("the watch cache panicked")?.context("the watch cache stopped")?,
+        () = stop.cancelled() => {}
+    }
+    serving.await.context("the listener panicked")
+}
+
+fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>> {
+    let dir = data_dir.join("store");
+    let store = Embedded::open(&dir, Options::default()).context("the store cannot be opened")?;
+    Ok(Arc::new(store))
+}
+
+async fn bind(port: u16) -> Result<TcpListener> {
+    let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    TcpListener::bind(any).await.map_err(|error| ports::explain(&error, port, "--api-port"))
+}
+
+fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>) {
+    let kinds = Registry::builtin();
+    let seal = Arc::new(Plain);
+    let cache = Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), selectable(kinds.clone())));
+    let server = ApiServer::new(Parts {
+        kinds,
+        storage: Storage::new(store, seal),
+        cache: Arc::clone(&cache),
+        authenticator: Authenticator::new(Arc::new(NoTokens)),
+        authorizer: Box::new(authz::Chain(vec![Box::new(authz::Masters)])),
+        admission: admission::Chain::default(),
+        environment: Environment { now: SystemTime::now, random },
+        address: address.to_owned(),
+        version: Version {
+            kubernetes: KUBERNETES_VERSION.to_owned(),
+            coracle: format!("coracle.{}", env!("CARGO_PKG_VERSION")),
+        },
+    });
+    (server, cache)
+}
+
+/// The selectable fields of a stored resource, from the table of kinds.
+fn selectable(kinds: Registry) -> Selectable {
+    Arc::new(move |prefix| -> Vec<SelectableField> {
+        let row = kinds.iter().find(|row| row.storage.0 == prefix);
+        row.map(|row| row.selectable.to_vec()).unwrap_or_default()
+    })
+}
+
+/// No bearer token is known.
+struct NoTokens;
+
+impl tokens::Tokens for NoTokens {
+    fn authenticate<'a>(&'a self, _token: &'a str) -> futures::future::BoxFuture<'a, Option<User>> {
+        async { None }.boxed()
+    }
+}
+
+fn random(bytes: &mut [u8]) {
+    aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");
+}
+
+fn serving(pki: &Pki, now: OffsetDateTime) -> Result<crate::pki::Pair> {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let names = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+        &host,
+    ];
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    let addresses = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+        IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1)),
+    ];
+    let pair = pki.ca.serving("kube-apiserver", &names, &addresses, now)?;
+    pki.save("apiserver", &pair)?;
+    Ok(pair)
+}
+
+fn write_admin(pki: &Pki, data_dir: &Path, address: &str, now: OffsetDateTime) -> Result<()> {
+    let subject = Subject { user: "kubernetes-admin", groups: &["system:masters"] };
+    let pair = pki.ca.client(&subject, now)?;
+    pki.save("admin", &pair)?;
+    let text = kubeconfig(&format!("https://{address}"), &pki.ca.pair.cert, &pair);
+    write_private(&data_dir.join("admin.kubeconfig"), &text)
+}
