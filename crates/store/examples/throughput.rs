@@ -31,7 +31,7 @@ async fn main() -> Result<(), StoreError> {
     let elapsed = began.elapsed();
     latencies.sort_unstable();
     report(&latencies, elapsed, writers);
-    compact(&*store, first).await
+    compact(&store, first).await
 }
 
 async fn write(store: Arc<Embedded>, writer: u64, until: Instant) -> Result<Vec<Duration>, StoreError> {

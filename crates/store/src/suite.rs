@@ -41,7 +41,7 @@ pub fn cases() -> impl Iterator<Item = &'static Case> {
 /// Runs every case against `store`, one after the other, under keys that begin with `root`.
 ///
 /// # Panics
-/// When a case does not hold; its name is in the keys of the message, and printed by [`Case`].
+/// When a case does not hold; the place of the panic is in the case.
 pub async fn run(store: Arc<dyn Store>, root: &str) {
     for case in cases() {
         let prefix = format!("{root}/{}/", case.name);

@@ -114,6 +114,8 @@ async fn compaction_leaves_only_rows_that_are_needed() {
     assert_eq!(rows, 1);
 }
 
+type Make<'a> = &'a dyn Fn(&Path);
+
 /// What is in the file, and what the refusal says.
 #[test]
 fn what_is_no_store_of_ours_is_refused_by_name() {
@@ -129,7 +131,7 @@ fn what_is_no_store_of_ours_is_refused_by_name() {
         tx.open_table(tables::META).unwrap().insert("format", 7).unwrap();
         tx.commit().unwrap();
     };
-    let table: [(&dyn Fn(&Path), &str); 4] = [
+    let table: [(Make<'_>, &str); 4] = [
         (&|path| fs::write(path, b"").unwrap(), "is damaged or is not a store"),
         (&|path| fs::write(path, b"a letter to my landlord").unwrap(), "is damaged or is not a store"),
         (&foreign, "is damaged or is not a store"),
