@@ -1,4 +1,4 @@
-//! Measures durable one-key writes: `cargo run --release -p store --example throughput -- [DIR] [WRITERS] [SECONDS]`.
+//! Measures durable one-key writes: `cargo run --release -p store --example throughput -- [DIR] [WRITERS] [SECONDS] [CACHE_MIB]`.
 //!
 //! Every writer puts a value of 1 KiB under one of 100 keys of its own and waits for the answer. The
 //! directory decides which disk is measured; without one it is made below the current directory.
@@ -19,7 +19,12 @@ async fn main() -> Result<(), StoreError> {
     let writers = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(64);
     let seconds = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(5);
 
-    let store = Arc::new(Embedded::open(&directory, Options::default())?);
+    let mut options = Options::default();
+    if let Some(mib) = args.next().and_then(|arg| arg.parse::<usize>().ok()) {
+        options.cache_bytes = mib << 20;
+    }
+
+    let store = Arc::new(Embedded::open(&directory, options)?);
     let first = store.revision().await?;
     let began = Instant::now();
     let until = began + Duration::from_secs(seconds);
@@ -31,7 +36,7 @@ async fn main() -> Result<(), StoreError> {
     let elapsed = began.elapsed();
     latencies.sort_unstable();
     report(&latencies, elapsed, writers);
-    compact(&*store, first).await
+    compact(&store, first).await
 }
 
 async fn write(store: Arc<Embedded>, writer: u64, until: Instant) -> Result<Vec<Duration>, StoreError> {

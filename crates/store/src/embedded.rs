@@ -29,7 +29,7 @@ mod row;
 mod sweep;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::Path;
 use std::sync::{Arc, mpsc};
@@ -164,7 +164,12 @@ impl Log for Shared {
         &self.hub
     }
 
-    fn replay(self: Arc<Self>, prefix: Bytes, from: Revision, upto: Revision) -> BoxFuture<'static, Result<Batch>> {
+    fn replay(
+        self: Arc<Self>,
+        prefix: Bytes,
+        from: Revision,
+        upto: Revision,
+    ) -> BoxFuture<'static, Result<Batch>> {
         self.blocking(move |shared| read::replay(shared, &prefix, from, upto)).boxed()
     }
 }

@@ -26,7 +26,12 @@ pub(crate) trait Log: Send + Sync + 'static {
 
     /// Some whole revisions from `from` on, none after `upto`, the events filtered by prefix. The
     /// batch's revision says how far it got; it is at least `from`.
-    fn replay(self: Arc<Self>, prefix: Bytes, from: Revision, upto: Revision) -> BoxFuture<'static, Result<Batch>>;
+    fn replay(
+        self: Arc<Self>,
+        prefix: Bytes,
+        from: Revision,
+        upto: Revision,
+    ) -> BoxFuture<'static, Result<Batch>>;
 }
 
 /// The live watches of one store.
@@ -224,13 +229,21 @@ impl Progress {
 }
 
 /// A watch on `log`. It does not keep the log open.
-pub(crate) fn watch<L: Log>(log: &Arc<L>, prefix: Bytes, from: Revision) -> BoxStream<'static, Result<Batch>> {
+pub(crate) fn watch<L: Log>(
+    log: &Arc<L>,
+    prefix: Bytes,
+    from: Revision,
+) -> BoxStream<'static, Result<Batch>> {
     let progress = Progress::join(log.hub(), &prefix, from.max(Revision(1)));
     let log = Arc::downgrade(log);
     stream::unfold(progress, move |progress| step(log.clone(), prefix.clone(), progress)).boxed()
 }
 
-async fn step<L: Log>(log: Weak<L>, prefix: Bytes, mut progress: Progress) -> Option<(Result<Batch>, Progress)> {
+async fn step<L: Log>(
+    log: Weak<L>,
+    prefix: Bytes,
+    mut progress: Progress,
+) -> Option<(Result<Batch>, Progress)> {
     loop {
         match progress {
             Progress::Ended(error) => return Some((Err(error?), Progress::Ended(None))),

@@ -10,9 +10,7 @@ use futures::future::{self, BoxFuture};
 use futures::stream::BoxStream;
 
 use crate::hub::{self, Hub, Log};
-use crate::{
-    Batch, Event, KeyValue, Op, Outcome, Page, Result, Revision, Store, StoreError, Txn, limits,
-};
+use crate::{Batch, Event, KeyValue, Op, Outcome, Page, Result, Revision, Store, StoreError, Txn, limits};
 
 /// A store in memory. Dropping it loses everything and ends its watches.
 #[derive(Debug)]
@@ -118,8 +116,10 @@ impl State {
         };
         let limit = if limit == 0 { limits::PAGE_ITEMS } else { limit.min(limits::PAGE_ITEMS) };
         let (mut items, mut bytes, mut more) = (Vec::new(), 0, false);
-        for (_, kv) in
-            self.current.range::<Bytes, _>((start, Bound::Unbounded)).take_while(|(key, _)| key.starts_with(prefix))
+        for (_, kv) in self
+            .current
+            .range::<Bytes, _>((start, Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(prefix))
         {
             more = items.len() == limit || bytes >= limits::PAGE_BYTES;
             if more {
@@ -154,10 +154,16 @@ impl Log for Shared {
         &self.hub
     }
 
-    fn replay(self: Arc<Self>, prefix: Bytes, from: Revision, upto: Revision) -> BoxFuture<'static, Result<Batch>> {
+    fn replay(
+        self: Arc<Self>,
+        prefix: Bytes,
+        from: Revision,
+        upto: Revision,
+    ) -> BoxFuture<'static, Result<Batch>> {
         let state = self.lock();
         if from <= state.compacted {
-            return future::err(StoreError::Compacted { requested: from, compacted: state.compacted }).boxed();
+            return future::err(StoreError::Compacted { requested: from, compacted: state.compacted })
+                .boxed();
         }
         let past = state.log.range(from..=upto).flat_map(|(_, events)| events);
         let events = past.filter(|event| event.key.starts_with(&prefix)).cloned().collect();
@@ -200,5 +206,16 @@ impl Store for Memory {
 
     fn size(&self) -> BoxFuture<'_, Result<u64>> {
         async move { Ok(self.shared.lock().size() as u64) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn passes_the_suite() {
+        suite::run(Arc::new(Memory::new()), "/suite").await;
     }
 }

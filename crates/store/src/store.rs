@@ -69,7 +69,8 @@ pub trait Store: Send + Sync + 'static {
     fn watch(&self, prefix: Bytes, from: Revision) -> BoxStream<'static, Result<Batch>>;
 
     /// Asks the watches of exactly `prefix` to say how far they are: each that has caught up delivers a
-    /// batch whose revision is at least the latest committed one. Others may do so too.
+    /// batch whose revision is at least the latest committed one, unless it already has. Others may do
+    /// so too. Unasked, a watch whose prefix is quiet says nothing, however far the log goes on.
     ///
     /// # Errors
     /// Only when the engine cannot be reached.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use redb::{ReadableTable, Table, WriteTransaction};
@@ -24,6 +24,31 @@ pub(super) struct Committer {
     /// Compactions whose rows are not all removed yet, in order of revision.
     pub(super) sweeps: VecDeque<(Revision, Reply<()>)>,
     flush_after: Duration,
+    pace: Pace,
+}
+
+/// How long to wait for a group to fill. Writers that were just answered come back while a small group
+/// of latecomers would already be committing, and half of all syncs would be spent on those; so a group
+/// waits until it is as large as the greater of the last two, but only for a part of what a commit takes.
+#[derive(Default)]
+struct Pace {
+    sizes: [usize; 2],
+    commit: Duration,
+}
+
+impl Pace {
+    fn note(&mut self, size: usize, commit: Duration) {
+        self.sizes = [self.sizes[1], size];
+        self.commit = commit;
+    }
+
+    fn expected(&self) -> usize {
+        self.sizes[0].max(self.sizes[1])
+    }
+
+    fn linger(&self) -> Duration {
+        self.commit / 4
+    }
 }
 
 /// What one look at the queue gave.
@@ -50,12 +75,17 @@ impl Work {
         self.txns.len() >= limits::GROUP_TXNS || self.bytes >= limits::GROUP_BYTES
     }
 
-    fn drain(&mut self, requests: &Receiver<Request>) {
+    /// Takes what is queued, and waits until `deadline` for as many transactions as expected.
+    fn fill(&mut self, requests: &Receiver<Request>, expected: usize, deadline: Instant) {
         while !self.full() {
-            match requests.try_recv() {
+            let patience = match self.txns.len() < expected {
+                true => deadline.saturating_duration_since(Instant::now()),
+                false => Duration::ZERO,
+            };
+            match requests.recv_timeout(patience) {
                 Ok(request) => self.take(request),
-                Err(TryRecvError::Empty) => return,
-                Err(TryRecvError::Disconnected) => {
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => {
                     self.closed = true;
                     return;
                 }
@@ -66,7 +96,7 @@ impl Work {
 
 impl Committer {
     pub(super) fn new(shared: Arc<Shared>, state: State, flush_after: Duration) -> Self {
-        Self { shared, state, unsynced: None, sweeps: VecDeque::new(), flush_after }
+        Self { shared, state, unsynced: None, sweeps: VecDeque::new(), flush_after, pace: Pace::default() }
     }
 
     /// Works until the queue is closed or a commit fails.
@@ -108,7 +138,7 @@ impl Committer {
         match received {
             Ok(request) => {
                 work.take(request);
-                work.drain(requests);
+                work.fill(requests, self.pace.expected(), Instant::now() + self.pace.linger());
             }
             Err(RecvTimeoutError::Disconnected) => work.closed = true,
             Err(RecvTimeoutError::Timeout) => {}
@@ -133,8 +163,10 @@ impl Committer {
         if txns.is_empty() {
             return Ok(());
         }
+        let began = Instant::now();
         match self.commit_group(&txns) {
             Ok(group) => {
+                self.pace.note(txns.len(), began.elapsed());
                 if !group.events.is_empty() {
                     self.shared.hub.publish(&group.events, group.revision);
                 }
@@ -180,7 +212,12 @@ impl Committer {
     }
 
     /// Ends `tx` durably; with `reserve`, also sets revisions aside for commits that will not be.
-    fn commit_durable(&mut self, tx: WriteTransaction, revision: Revision, reserve: bool) -> Result<(), redb::Error> {
+    fn commit_durable(
+        &mut self,
+        tx: WriteTransaction,
+        revision: Revision,
+        reserve: bool,
+    ) -> Result<(), redb::Error> {
         let reserved = Revision(revision.0 + limits::RESERVED_REVISIONS);
         if reserve {
             tx.open_table(META)?.insert(tables::RESERVED, reserved.0)?;

@@ -39,7 +39,8 @@ impl Place {
     pub(super) fn unreadable(&self, source: redb::Error) -> StoreError {
         let path = self.file.clone();
         match source {
-            redb::Error::Corrupted(_) => StoreError::Damaged { path, source: Arc::new(source) },
+            redb::Error::Corrupted(_) => damaged(&path, source),
+            redb::Error::Io(io) if wrong_contents(&io) => damaged(&path, io),
             redb::Error::DatabaseClosed => StoreError::Closed,
             _ => StoreError::Io { action: "read", path, source: Arc::new(source) },
         }
@@ -157,9 +158,12 @@ pub(super) fn database(place: &Place, backend: impl StorageBackend, cache_bytes:
 fn refusal(path: &Path, source: DatabaseError) -> StoreError {
     match source {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.into() },
-        DatabaseError::Storage(StorageError::Io(io)) if io.kind() != io::ErrorKind::InvalidData => {
-            io_error("read", path, io)
-        }
+        DatabaseError::Storage(StorageError::Io(io)) if !wrong_contents(&io) => io_error("read", path, io),
         other => damaged(path, other),
     }
+}
+
+/// Whether an I/O error is about what is in the file (foreign, or too short) and not about reading it.
+fn wrong_contents(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
 }

@@ -14,7 +14,8 @@ pub(super) type Position = (u64, u32);
 /// The log: position -> row (see `row`).
 pub(super) const DATA: TableDefinition<'static, Position, &'static [u8]> = TableDefinition::new("data");
 /// The keys that exist: key -> position of the row that last put it, revision that created it.
-pub(super) const INDEX: TableDefinition<'static, &'static [u8], (u64, u32, u64)> = TableDefinition::new("index");
+pub(super) const INDEX: TableDefinition<'static, &'static [u8], (u64, u32, u64)> =
+    TableDefinition::new("index");
 /// Facts about the whole file, by name.
 pub(super) const META: TableDefinition<'static, &'static str, u64> = TableDefinition::new("meta");
 
