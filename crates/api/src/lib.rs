@@ -16,6 +16,7 @@
 //! changes once built, so readers share it without a lock; text that a client sees (messages, quantities, ages)
 //! is what Kubernetes 1.36 would send.
 
+pub mod columns;
 pub mod duration;
 pub mod gvk;
 pub mod kinds;
