@@ -120,6 +120,11 @@ impl Quantity {
         let Decimal { mantissa, scale } = self.amount;
         Self { amount: Decimal { mantissa: mantissa.saturating_neg(), scale }, ..self }
     }
+
+    fn plus(self, other: Self) -> Self {
+        let format = if self.is_zero() { other.format } else { self.format };
+        Self { amount: self.amount.plus(other.amount), format }
+    }
 }
 
 impl std::ops::Add for Quantity {
@@ -127,8 +132,7 @@ impl std::ops::Add for Quantity {
 
     /// The exact sum; zero takes the other's format.
     fn add(self, other: Self) -> Self {
-        let format = if self.is_zero() { other.format } else { self.format };
-        Self { amount: self.amount.plus(other.amount), format }
+        self.plus(other)
     }
 }
 
@@ -137,7 +141,7 @@ impl std::ops::Sub for Quantity {
 
     /// The exact difference; zero takes the other's format.
     fn sub(self, other: Self) -> Self {
-        self + other.negated()
+        self.plus(other.negated())
     }
 }
 

@@ -64,13 +64,16 @@ impl Decimal {
             let scale = self.scale.min(other.scale);
             match (self.at(scale), other.at(scale)) {
                 (Some(a), Some(b)) => a.cmp(&b),
-                _ if self.mantissa < 0 => other.magnitude().cmp(&self.magnitude()),
-                _ => self.magnitude().cmp(&other.magnitude()),
+                // The one that cannot be held at the common scale is the longer of two of the same length.
+                (a, b) => {
+                    let order = (self.magnitude(), a.is_none()).cmp(&(other.magnitude(), b.is_none()));
+                    if self.mantissa < 0 { order.reverse() } else { order }
+                }
             }
         })
     }
 
-    /// The power of ten above the number; a difference of one may hide equal lengths, more never does.
+    /// The power of ten of the first digit; below all others for zero.
     fn magnitude(self) -> i64 {
         if self.mantissa == 0 {
             return i64::MIN;

@@ -12,6 +12,9 @@ const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 /// Digits after the point that are read from a binary quantity; more only round up.
 const BINARY_FRACTION_MAX: usize = 18;
 
+/// Zeros written out where even the largest suffix is too small.
+const ZEROS_MAX: i32 = 38;
+
 /// The parts of a quantity's text.
 struct Parts<'a> {
     negative: bool,
@@ -130,10 +133,11 @@ impl Quantity {
     fn write_decimal(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Decimal { mantissa, scale } = self.amount;
         let exponent = (scale - scale.rem_euclid(3)).min(18);
-        let index = usize::try_from((exponent - NANO) / 3).ok().filter(|_| exponent >= NANO);
+        let in_table = exponent >= NANO && scale - exponent <= ZEROS_MAX;
+        let index = usize::try_from((exponent - NANO) / 3).ok().filter(|_| in_table);
         match index {
             Some(i) => write_shifted(f, mantissa, scale - exponent, DECIMAL[i]),
-            // Only sums and differences could be finer, and reading rounds to nanos.
+            // Reading rounds to nanos and limits digits: only computed amounts are finer or coarser.
             None => self.write_exponent(f),
         }
     }
