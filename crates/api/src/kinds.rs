@@ -6,6 +6,7 @@
 
 mod access;
 mod core;
+mod custom;
 mod devices;
 mod extension;
 mod network;
@@ -23,6 +24,7 @@ use serde_json::Value;
 use crate::gvk::{GroupKind, GroupResource, GroupVersionKind, GroupVersionResource, Text};
 use crate::meta;
 
+pub use custom::CustomError;
 pub use registry::{Group, Registry, RegistryError, Resolved, compare_versions};
 pub use verbs::{Verb, Verbs};
 
@@ -202,11 +204,13 @@ fn at<'a>(object: &'a Value, field: &str) -> Option<&'a Value> {
 }
 
 fn differ_outside(old: &Value, new: &Value, skip: &[&str]) -> bool {
-    let rest = |object: &Value| -> Vec<(String, Value)> {
-        let map = object.as_object().into_iter().flatten();
-        map.filter(|(k, _)| !skip.contains(&k.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect()
-    };
-    rest(old) != rest(new)
+    !outside(old, skip).eq(outside(new, skip))
+}
+
+/// The top-level fields, sorted by name, that are not named.
+fn outside<'a>(object: &'a Value, skip: &'a [&str]) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let fields = object.as_object().into_iter().flatten();
+    fields.filter(move |(name, _)| !skip.contains(&name.as_str()))
 }
 
 #[cfg(test)]

@@ -16,8 +16,11 @@
 //! changes once built, so readers share it without a lock; text that a client sees (messages, quantities, ages)
 //! is what Kubernetes 1.36 would send.
 
+pub mod columns;
+pub mod duration;
 pub mod gvk;
 pub mod kinds;
 pub mod meta;
+pub mod quantity;
 pub mod selector;
 pub mod status;

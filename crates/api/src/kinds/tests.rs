@@ -192,3 +192,57 @@ fn verbs_are_a_set_with_names() {
     assert_eq!(Verb::parse("deletecollection"), Some(Verb::DeleteCollection));
     assert_eq!(Verb::parse("proxy"), None);
 }
+
+fn definition() -> Value {
+    json!({"spec": {
+        "group": "example.io", "scope": "Namespaced",
+        "names": {"plural": "crons", "kind": "Cron", "shortNames": ["cr"], "categories": ["all"]},
+        "versions": [
+            {"name": "v1", "served": true, "storage": true, "subresources": {"status": {}, "scale": {}},
+             "selectableFields": [{"jsonPath": ".spec.color"}]},
+            {"name": "v1beta1", "served": true, "storage": false, "selectableFields": [{"jsonPath": ".spec.color"}]},
+        ],
+    }})
+}
+
+#[test]
+fn definitions_make_rows() {
+    let row = Resource::from_definition(&definition()).unwrap();
+    assert_eq!((row.singular.as_ref(), row.list_kind.as_ref()), ("cron", "CronList"));
+    assert_eq!((row.short_names[0].as_ref(), row.categories[0].as_ref()), ("cr", "all"));
+    assert_eq!(row.storage.0, "example.io/crons");
+    assert_eq!(row.storage_version().definition, "io.example.v1.Cron");
+    assert_eq!(row.subresource("scale").unwrap().kind.as_ref().unwrap().kind, "Scale");
+    assert_eq!(
+        row.selectable.iter().map(|f| f.name.as_ref()).collect::<Vec<_>>(),
+        ["metadata.name", "spec.color"]
+    );
+    assert!(row.has_status && row.generation == GenerationRule::ExceptMetadataAndStatus && row.namespaced());
+    let error = crate::selector::FieldSelector::parse("spec.x=1").unwrap().bind(&row).unwrap_err();
+    assert_eq!(error.to_string(), "field label not supported: spec.x");
+    let registry = Registry::builtin().with(row).unwrap();
+    assert!(registry.kind("example.io", "v1beta1", "Cron").is_some());
+
+    let mut renamed = definition();
+    renamed["status"] = json!({"acceptedNames": {"plural": "crons", "kind": "Timer", "singular": "tick"}});
+    let row = Resource::from_definition(&renamed).unwrap();
+    assert_eq!((row.kind.as_ref(), row.singular.as_ref()), ("Timer", "tick"));
+}
+
+#[test]
+fn incomplete_definitions_say_what_is_missing() {
+    for (path, value, message) in [
+        ("/spec/group", json!(""), "the CustomResourceDefinition has no spec.group"),
+        ("/spec/names/kind", json!(null), "the CustomResourceDefinition has no spec.names.kind"),
+        ("/spec/versions", json!([]), "the CustomResourceDefinition has no spec.versions"),
+        (
+            "/spec/scope",
+            json!("x"),
+            "the CustomResourceDefinition has scope \"x\": use Namespaced or Cluster",
+        ),
+    ] {
+        let mut broken = definition();
+        *broken.pointer_mut(path).unwrap() = value;
+        assert_eq!(Resource::from_definition(&broken).unwrap_err().to_string(), message);
+    }
+}

@@ -110,7 +110,8 @@ pub fn field_value<'a>(field: &'a SelectableField, object: &'a Value) -> Cow<'a,
 pub fn field_values(resource: &Resource, object: &Value) -> Vec<(Text, String)> {
     let name = (NAME.into(), meta::name(object).to_owned());
     let namespace = (NAMESPACE.into(), meta::namespace(object).to_owned());
-    let others = resource.selectable.iter().map(|f| (f.name.clone(), field_value(f, object).into_owned()));
+    let others = resource.selectable.iter().filter(|f| f.name != NAME && f.name != NAMESPACE);
+    let others = others.map(|f| (f.name.clone(), field_value(f, object).into_owned()));
     [name, namespace].into_iter().chain(others).collect()
 }
 
