@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::columns::{self, Column};
+use api::columns::{Column, Printer};
 use api::gvk::GroupVersionKind;
 use api::kinds::Resolved;
 use api::meta::Time;
@@ -51,7 +51,7 @@ pub struct Renderer {
     /// Whether stored bytes are already what the client wants.
     as_stored: bool,
     include: IncludeObject,
-    columns: Arc<[Column]>,
+    printer: Arc<Printer>,
     target: Resolved,
 }
 
@@ -68,7 +68,7 @@ impl Renderer {
             gvk: row.gvk(version),
             as_stored: same_version && accepted.form == Form::Object && accepted.encoding == Encoding::Json,
             include,
-            columns: columns::of(row, version).into(),
+            printer: Arc::new(Printer::builtin(&row.group, &row.kind)),
             target: target.clone(),
         }
     }
@@ -94,7 +94,7 @@ impl Renderer {
 
     /// The table's column definitions.
     pub fn column_definitions(&self) -> Value {
-        self.columns.iter().map(column_definition).collect()
+        self.printer.columns().iter().map(Column::to_value).collect()
     }
 
     /// The bytes of one list item: an object, or a table row.
@@ -157,12 +157,17 @@ impl Renderer {
     }
 
     fn row(&self, object: &Value, now: Time) -> Value {
-        let cells = columns::cells(&self.target.resource, self.target.version(), object, now);
-        match self.include {
-            IncludeObject::None => json!({"cells": cells}),
-            IncludeObject::Metadata => json!({"cells": cells, "object": partial(object)}),
-            IncludeObject::Object => json!({"cells": cells, "object": object}),
+        let row = self.printer.row(object, now);
+        let mut value = json!({"cells": row.cells});
+        if !row.conditions.is_empty() {
+            value["conditions"] = row.conditions.into();
         }
+        match self.include {
+            IncludeObject::None => {}
+            IncludeObject::Metadata => value["object"] = partial(object),
+            IncludeObject::Object => value["object"] = object.clone(),
+        }
+        value
     }
 }
 
@@ -172,13 +177,6 @@ pub fn table(columns: &Value, rows: &[Value], metadata: Value) -> Value {
     table["metadata"] = metadata;
     table["columnDefinitions"] = if columns.is_null() { json!([]) } else { columns.clone() };
     table
-}
-
-fn column_definition(column: &Column) -> Value {
-    json!({
-        "name": column.name, "type": column.kind, "format": column.format,
-        "description": column.description, "priority": column.priority,
-    })
 }
 
 fn partial(object: &Value) -> Value {

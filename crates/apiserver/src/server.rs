@@ -11,10 +11,11 @@ use api::kinds::{Registry, Resolved, Verb};
 use api::meta::Time;
 use api::status::Status;
 use arc_swap::ArcSwap;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use schema::decode::Shape;
 
 use crate::admission;
@@ -229,14 +230,21 @@ fn check_path(target: &Resolved, info: &ResourceInfo, verb: &str) -> Result<(), 
     if allowed { Ok(()) } else { Err(Status::method_not_allowed()) }
 }
 
-async fn read_body(body: Body) -> Result<Bytes, Status> {
-    let limit = format!("limit is {BODY_MAX}");
-    let read = Limited::new(body, BODY_MAX).collect().await;
-    match read {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Status::request_entity_too_large(limit)),
-        Err(error) => Err(Status::bad_request(format!("the body of the request could not be read: {error}"))),
+/// The whole body, in one piece where the client sent it in one.
+async fn read_body(mut body: Body) -> Result<Bytes, Status> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let unreadable = |error| Status::bad_request(format!("the body of the request could not be read: {error}"));
+        let Ok(data) = frame.map_err(unreadable)?.into_data() else { continue };
+        if read.len() + data.len() > BODY_MAX {
+            return Err(Status::request_entity_too_large(format!("limit is {BODY_MAX}")));
+        }
+        if read.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        read.extend_from_slice(&data);
     }
+    Ok(read.freeze())
 }
 
 async fn dispatch(verb: &str, call: Call) -> Outcome {
