@@ -23,6 +23,7 @@ mod default;
 pub mod facts;
 pub mod issue;
 pub mod model;
+pub mod openapi;
 pub mod path;
 mod prune;
 pub mod quote;
