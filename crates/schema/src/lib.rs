@@ -4,7 +4,7 @@
 //! what a container does is not its business. Objects are `serde_json::Value` trees.
 //!
 //! ```text
-//!   facts/builtin.txt ──facts──┐                       ┌─ decode: bytes -> tree + warnings
+//!   facts/builtin.txt ──facts──┐                       ┌─ decode: bytes -> tree + issues
 //!   (xtask codegen)            ├─> Schema (arena) ─────┼─ prune, default
 //!   CRD openAPIV3Schema ─crd───┘   of nodes, handed    ├─ validate: tree -> field issues
 //!                                  round as NodeRef    └─ openapi: documents v2 and v3
@@ -15,10 +15,25 @@
 //! - The fields of an object node are sorted by name, so that lookup is a binary search.
 //! - No function here panics on any input bytes or tree; nesting is bounded by `decode`.
 
+#[cfg(test)]
+mod cases;
+pub mod crd;
 pub mod decode;
+mod default;
 pub mod facts;
+pub mod issue;
 pub mod model;
+pub mod openapi;
+pub mod path;
+mod prune;
 pub mod quote;
+pub mod validate;
 
+pub use default::default;
 pub use facts::builtin;
-pub use model::{FieldRef, Format, ListType, MapType, NodeRef, PatchStrategy, Schema, Type};
+pub use issue::{FieldIssue, IssueKind};
+pub use model::{
+    FieldRef, Format, GroupVersionKind, ListType, MapType, NodeRef, PatchStrategy, Schema, Type,
+};
+pub use prune::prune;
+pub use validate::validate;

@@ -1,19 +1,8 @@
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::facts::builtin;
-
-/// The case files of one feature, in the order of their names.
-fn case_files(feature: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(feature);
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
-}
 
 fn shape(case: &Value) -> Shape<'static> {
     match case["shape"].as_str() {
@@ -23,8 +12,8 @@ fn shape(case: &Value) -> Shape<'static> {
     }
 }
 
-/// One case: `json` or `yaml` (text), `shape`, and `value` with `issues`, or `error`. What differs.
-fn check(case: &Value) -> Option<String> {
+/// One case: `json` or `yaml` (text), `shape`, and `value` with `issues`, or `error`.
+fn check(case: &Value) -> (Value, Value) {
     let shape = shape(case);
     let decoded = match (case["json"].as_str(), case["yaml"].as_str()) {
         (Some(text), None) => json(text.as_bytes(), shape),
@@ -42,20 +31,12 @@ fn check(case: &Value) -> Option<String> {
         Some(error) => json!({"error": error}),
         None => json!({"value": case["value"], "issues": case.get("issues").unwrap_or(&json!([]))}),
     };
-    (got != expected).then(|| format!("{}\n     got {got}\nexpected {expected}\n", case["name"]))
+    (got, expected)
 }
 
 #[test]
 fn cases() {
-    let mut count = 0;
-    let mut wrong = Vec::new();
-    for file in case_files("decode") {
-        let cases: Vec<Value> = serde_saphyr::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-        wrong.extend(cases.iter().filter_map(check));
-        count += cases.len();
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count >= 60, "only {count} cases were found");
+    crate::cases::run("decode", 70, check);
 }
 
 #[test]
