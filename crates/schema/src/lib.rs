@@ -18,6 +18,7 @@
 pub mod decode;
 pub mod facts;
 pub mod model;
+pub mod patch;
 pub mod quote;
 
 pub use facts::builtin;
