@@ -26,6 +26,7 @@ pub mod model;
 pub mod openapi;
 pub mod path;
 mod prune;
+pub mod patch;
 pub mod quote;
 pub mod validate;
 
