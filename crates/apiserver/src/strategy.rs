@@ -13,9 +13,14 @@
 //! Source: Kubernetes 1.36 `pkg/apis/*/{v1/defaults,validation}`, `pkg/registry/*/strategy`, with every feature
 //! gate at its default.
 
+mod certificate;
+mod difference;
 mod field;
 mod format;
 mod metadata;
+mod pod;
+mod resource;
+mod storage;
 mod tree;
 
 use api::status::FieldError;
@@ -141,7 +146,7 @@ pub fn strategy(group: &str, kind: &str) -> &'static Strategy {
 }
 
 /// The rows, by area.
-static TABLE: &[&[Strategy]] = &[];
+static TABLE: &[&[Strategy]] = &[pod::ROWS, storage::ROWS, certificate::ROWS];
 
 /// Everything but metadata and status stays as it was.
 fn only_status(new: &mut Value, old: &Value) {

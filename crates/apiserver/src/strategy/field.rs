@@ -48,6 +48,11 @@ impl<'a> Field<'a> {
         Field { value: self.value, parent: self.parent, step: Step::Name(name) }
     }
 
+    /// The same value at another path.
+    pub(crate) fn moved_to(&self, path: &Field<'a>) -> Field<'a> {
+        Field { value: self.value, ..*path }
+    }
+
     /// An entry of this map, written `path[key]`.
     pub(crate) fn key<'b>(&'b self, key: &'b str) -> Field<'b> {
         Field { value: self.value.get(key).unwrap_or(&NULL), parent: Some(self), step: Step::Key(key) }
@@ -69,9 +74,10 @@ impl<'a> Field<'a> {
 
     /// The entries of this map.
     pub(crate) fn entries<'b>(&'b self) -> impl Iterator<Item = (&'b str, Field<'b>)> {
-        self.map().into_iter().flatten().map(|(key, value)| {
-            (key.as_str(), Field { value, parent: Some(self), step: Step::Key(key) })
-        })
+        self.map()
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key.as_str(), Field { value, parent: Some(self), step: Step::Key(key) }))
     }
 
     /// The value.
@@ -96,7 +102,10 @@ impl<'a> Field<'a> {
 
     /// The text of the field below.
     pub(crate) fn text_at(&self, path: &str) -> &'a str {
-        path.split('.').try_fold(self.value, |value, name| value.get(name)).and_then(Value::as_str).unwrap_or("")
+        path.split('.')
+            .try_fold(self.value, |value, name| value.get(name))
+            .and_then(Value::as_str)
+            .unwrap_or("")
     }
 
     /// The number, if there is one.
@@ -207,6 +216,13 @@ impl Faults {
     pub(crate) fn each(&mut self, at: &Field<'_>, value: &str, messages: Vec<String>) {
         for message in messages {
             self.invalid(at, value, message);
+        }
+    }
+
+    /// One fault for each message about the field's own number.
+    pub(crate) fn each_number(&mut self, at: &Field<'_>, messages: Vec<String>) {
+        for message in messages {
+            self.invalid(at, at.number().unwrap_or(0), message);
         }
     }
 

@@ -147,7 +147,9 @@ pub(crate) fn csi_driver(value: &str) -> Vec<String> {
 fn is_label(label: &str) -> bool {
     let bytes = label.as_bytes();
     let alnum = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    bytes.first().is_some_and(alnum) && bytes.last().is_some_and(alnum) && bytes.iter().all(|b| alnum(b) || *b == b'-')
+    bytes.first().is_some_and(alnum)
+        && bytes.last().is_some_and(alnum)
+        && bytes.iter().all(|b| alnum(b) || *b == b'-')
 }
 
 /// What is wrong with an IP address.
@@ -168,7 +170,8 @@ pub(crate) fn parse_ip(value: &str) -> Option<IpAddr> {
         return Some(ip);
     }
     let parts: Vec<&str> = value.split('.').collect();
-    let digits = |part: &&str| !part.is_empty() && part.len() <= 12 && part.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |part: &&str| !part.is_empty() && part.len() <= 12 && part.bytes().all(|b| b.is_ascii_digit());
     if parts.len() != 4 || !parts.iter().all(digits) {
         return None;
     }
@@ -227,7 +230,9 @@ pub(crate) fn is_dual_stack<'a>(addresses: impl Iterator<Item = &'a str>) -> Opt
 pub(crate) fn domain_prefixed_path(value: &str) -> Vec<(String, String)> {
     const PATH: &str = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
     let whole = "must be a domain-prefixed path (such as \"acme.io/foo\")";
-    let Some((host, path)) = value.split_once('/').filter(|(host, path)| !host.is_empty() && !path.is_empty()) else {
+    let Some((host, path)) =
+        value.split_once('/').filter(|(host, path)| !host.is_empty() && !path.is_empty())
+    else {
         return vec![(value.to_owned(), whole.to_owned())];
     };
     let hosts = name::dns1123_subdomain(host).into_iter().map(|fault| (host.to_owned(), fault));
@@ -246,7 +251,10 @@ pub(crate) fn fully_qualified_domain(value: &str) -> Vec<(String, String)> {
         return vec![(value.to_owned(), faults.join(","))];
     }
     if !value.contains('.') {
-        return vec![(value.to_owned(), "should be a domain with at least two segments separated by dots".to_owned())];
+        return vec![(
+            value.to_owned(),
+            "should be a domain with at least two segments separated by dots".to_owned(),
+        )];
     }
     let label = value.split('.').find(|label| !name::dns1123_label(label).is_empty());
     label.map(|label| (label.to_owned(), name::dns1123_label(label).join(","))).into_iter().collect()

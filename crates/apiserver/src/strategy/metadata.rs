@@ -69,7 +69,9 @@ impl Meta {
         match (self.scope, namespace.text()) {
             (Scope::Namespaced, "") => faults.required(&namespace, ""),
             (Scope::Namespaced, text) => faults.each(&namespace, text, name::dns1123_label(text)),
-            (Scope::Cluster, text) if !text.is_empty() => faults.forbidden(&namespace, "not allowed on this type"),
+            (Scope::Cluster, text) if !text.is_empty() => {
+                faults.forbidden(&namespace, "not allowed on this type")
+            }
             (Scope::Cluster | Scope::Either, _) => {}
         }
     }
@@ -112,7 +114,8 @@ pub(crate) fn check_update_common(new: &Field<'_>, old: &Field<'_>, faults: &mut
 
 /// Keeps what an update can never change: uid, times, and what is left out of them.
 pub(crate) fn carry_over(new: &mut Value, old: &Value) {
-    let (Some(new), Some(old)) = (tree::fields_at(new, "metadata"), old.get("metadata").and_then(Value::as_object))
+    let (Some(new), Some(old)) =
+        (tree::fields_at(new, "metadata"), old.get("metadata").and_then(Value::as_object))
     else {
         return;
     };
@@ -150,7 +153,8 @@ pub(crate) fn next_generation(new: &mut Value, old: &Value, whole: bool) {
 
 fn content(object: &Value) -> Value {
     let fields = object.as_object().into_iter().flatten();
-    let kept = fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status" | "kind" | "apiVersion"));
+    let kept =
+        fields.filter(|(name, _)| !matches!(name.as_str(), "metadata" | "status" | "kind" | "apiVersion"));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -250,7 +254,11 @@ fn standard_finalizers(meta: &Field<'_>, faults: &mut Faults) {
 pub(crate) fn standard_finalizer(finalizer: &Field<'_>, faults: &mut Faults) {
     let text = finalizer.text();
     if !text.contains('/') && !matches!(text, "kubernetes" | "orphan" | "foregroundDeletion") {
-        faults.invalid(finalizer, text, "name is neither a standard finalizer name nor is it fully qualified");
+        faults.invalid(
+            finalizer,
+            text,
+            "name is neither a standard finalizer name nor is it fully qualified",
+        );
     }
 }
 
@@ -295,7 +303,8 @@ pub(crate) fn selector(selector: &Field<'_>, faults: &mut Faults) {
                 faults.required(&values, "must be specified when `operator` is 'In' or 'NotIn'");
             }
             "Exists" | "DoesNotExist" if !values.is_empty() => {
-                faults.forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
+                faults
+                    .forbidden(&values, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'");
             }
             "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
             _ => faults.wrong_text(&expression.at("operator"), "not a valid selector operator"),

@@ -72,7 +72,9 @@ pub(crate) fn keep(new: &mut Value, old: &Value, name: &str) {
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Object(a), Value::Object(b)) => {
-            let matches = |name: &String, value: &Value| b.get(name).map_or_else(|| is_vacuous(value), |b| same(value, b));
+            let matches = |name: &String, value: &Value| {
+                b.get(name).map_or_else(|| is_vacuous(value), |b| same(value, b))
+            };
             a.iter().all(|(name, value)| matches(name, value))
                 && b.iter().all(|(name, value)| a.contains_key(name) || is_vacuous(value))
         }

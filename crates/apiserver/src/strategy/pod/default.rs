@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::level;
-use crate::strategy::amount;
+use crate::strategy::resource;
 use crate::strategy::tree::{self, Fields, each, fill, fill_zero, inner, is_unset, make, text};
 
 /// Defaults of a Pod.
@@ -43,9 +43,9 @@ fn pod_spec(spec: &mut Fields) {
     for list in ["initContainers", "containers", "ephemeralContainers"] {
         each(spec, list).for_each(container);
     }
-    amount::canonical_list(spec, "overhead");
+    resource::canonical_list(spec, "overhead");
     if let Some(resources) = inner(spec, "resources") {
-        amount::canonical_requirements(resources);
+        resource::canonical_requirements(resources);
     }
 }
 
@@ -71,7 +71,7 @@ fn container(container: &mut Fields) {
         }
     }
     if let Some(resources) = make(container, "resources") {
-        amount::canonical_requirements(resources);
+        resource::canonical_requirements(resources);
     }
     for name in ["livenessProbe", "readinessProbe", "startupProbe"] {
         inner(container, name).into_iter().for_each(probe);
@@ -87,7 +87,8 @@ fn container(container: &mut Fields) {
 fn pull_policy(image: &str) -> &'static str {
     let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
     let tag_start = name.rfind(':').filter(|colon| !name[*colon..].contains('/'));
-    let (repository, tag) = tag_start.map_or((name, None), |colon| (&name[..colon], Some(&name[colon + 1..])));
+    let (repository, tag) =
+        tag_start.map_or((name, None), |colon| (&name[..colon], Some(&name[colon + 1..])));
     let path = match repository.split_once('/') {
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => path,
         _ => repository,
@@ -98,7 +99,8 @@ fn pull_policy(image: &str) -> &'static str {
 }
 
 fn probe(probe: &mut Fields) {
-    for (name, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+    for (name, value) in
+        [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
     {
         fill_zero(probe, name, value);
     }
@@ -138,10 +140,37 @@ fn host_port(port: &mut Fields) {
 
 /// The names of the sources a volume may have.
 const SOURCES: [&str; 31] = [
-    "hostPath", "emptyDir", "gcePersistentDisk", "awsElasticBlockStore", "gitRepo", "secret", "nfs", "iscsi",
-    "glusterfs", "persistentVolumeClaim", "rbd", "flexVolume", "cinder", "cephfs", "flocker", "downwardAPI", "fc",
-    "azureFile", "configMap", "vsphereVolume", "quobyte", "azureDisk", "photonPersistentDisk", "projected",
-    "portworxVolume", "scaleIO", "storageos", "csi", "ephemeral", "image", "resourceClaim",
+    "hostPath",
+    "emptyDir",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "gitRepo",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "persistentVolumeClaim",
+    "rbd",
+    "flexVolume",
+    "cinder",
+    "cephfs",
+    "flocker",
+    "downwardAPI",
+    "fc",
+    "azureFile",
+    "configMap",
+    "vsphereVolume",
+    "quobyte",
+    "azureDisk",
+    "photonPersistentDisk",
+    "projected",
+    "portworxVolume",
+    "scaleIO",
+    "storageos",
+    "csi",
+    "ephemeral",
+    "image",
+    "resourceClaim",
 ];
 
 fn volume(volume: &mut Fields) {
@@ -183,7 +212,7 @@ fn projection(source: &mut Fields) {
 pub(crate) fn claim_spec(spec: &mut Fields) {
     fill(spec, "volumeMode", "Filesystem");
     if let Some(resources) = make(spec, "resources") {
-        amount::canonical_requirements(resources);
+        resource::canonical_requirements(resources);
     }
 }
 

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use api::quantity::Quantity;
 use serde_json::Value;
 
-use crate::strategy::amount::{self, Amount};
 use crate::strategy::field::{Faults, Field};
+use crate::strategy::resource;
 use crate::strategy::tree::{Fields, fill, inner, make};
 
 /// Whether a resource can be given for a pod as a whole.
@@ -18,7 +19,7 @@ pub(crate) fn is_supported(name: &str) -> bool {
 /// What the containers ask for together: `which` is `requests` or `limits`.
 ///
 /// Containers and sidecars add up; an init container counts with the sidecars before it, and the larger sum holds.
-pub(crate) fn aggregate(spec: &Field<'_>, which: &str) -> BTreeMap<String, Amount> {
+pub(crate) fn aggregate(spec: &Field<'_>, which: &str) -> BTreeMap<String, Quantity> {
     let mut running = BTreeMap::new();
     let containers = spec.at("containers");
     for container in containers.items() {
@@ -41,22 +42,26 @@ pub(crate) fn aggregate(spec: &Field<'_>, which: &str) -> BTreeMap<String, Amoun
     running
 }
 
-fn amounts(container: &Field<'_>, which: &str) -> BTreeMap<String, Amount> {
+fn amounts(container: &Field<'_>, which: &str) -> BTreeMap<String, Quantity> {
     let resources = container.at("resources");
-    resources.at(which).entries().map(|(name, amount)| (name.to_owned(), amount::of(amount.value()))).collect()
+    resources
+        .at(which)
+        .entries()
+        .map(|(name, amount)| (name.to_owned(), resource::of(amount.value())))
+        .collect()
 }
 
-fn add(sum: &mut BTreeMap<String, Amount>, other: &BTreeMap<String, Amount>) {
+fn add(sum: &mut BTreeMap<String, Quantity>, other: &BTreeMap<String, Quantity>) {
     for (name, amount) in other {
         let sum = sum.entry(name.clone()).or_default();
-        *sum = amount::sum(sum, amount);
+        *sum = *sum + *amount;
     }
 }
 
-fn raise(peak: &mut BTreeMap<String, Amount>, other: BTreeMap<String, Amount>) {
+fn raise(peak: &mut BTreeMap<String, Quantity>, other: BTreeMap<String, Quantity>) {
     for (name, amount) in other {
         let peak = peak.entry(name).or_default();
-        if amount::order(peak, &amount).is_lt() {
+        if *peak < amount {
             *peak = amount;
         }
     }
@@ -85,7 +90,7 @@ fn has_entries(resources: &Fields, which: &str) -> bool {
     resources.get(which).and_then(Value::as_object).is_some_and(|list| !list.is_empty())
 }
 
-fn default_huge_page_limits(resources: &mut Fields, limits: &BTreeMap<String, Amount>) {
+fn default_huge_page_limits(resources: &mut Fields, limits: &BTreeMap<String, Quantity>) {
     if !has_entries(resources, "limits") && !has_entries(resources, "requests") {
         return;
     }
@@ -99,7 +104,7 @@ fn default_huge_page_limits(resources: &mut Fields, limits: &BTreeMap<String, Am
     }
 }
 
-fn default_requests(resources: &mut Fields, requests: &BTreeMap<String, Amount>) {
+fn default_requests(resources: &mut Fields, requests: &BTreeMap<String, Quantity>) {
     if !has_entries(resources, "limits") {
         return;
     }
@@ -113,7 +118,11 @@ fn default_requests(resources: &mut Fields, requests: &BTreeMap<String, Amount>)
     }
 }
 
-fn default_limits(resources: &mut Fields, limits: &BTreeMap<String, Amount>, all_limited: impl Fn(&str) -> bool) {
+fn default_limits(
+    resources: &mut Fields,
+    limits: &BTreeMap<String, Quantity>,
+    all_limited: impl Fn(&str) -> bool,
+) {
     let given = |which: &str, resources: &Fields| {
         let list = resources.get(which).and_then(Value::as_object);
         list.is_some_and(|list| list.keys().any(|name| is_supported(name)))
@@ -121,7 +130,8 @@ fn default_limits(resources: &mut Fields, limits: &BTreeMap<String, Amount>, all
     if given("limits", resources) || !given("requests", resources) {
         return;
     }
-    let basic = limits.iter().filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory") && all_limited(name));
+    let basic =
+        limits.iter().filter(|(name, _)| matches!(name.as_str(), "cpu" | "memory") && all_limited(name));
     let basic: Vec<_> = basic.collect();
     if basic.is_empty() {
         return;
@@ -141,7 +151,7 @@ pub(crate) fn check(spec: &Field<'_>, claims: &[&str], faults: &mut Faults) {
     if resources.has("claims") {
         faults.forbidden(&resources.at("claims"), "claims cannot be set for Resources at pod-level");
     }
-    amount::check_requirements(&resources, amount::pod_resource_name, claims, faults);
+    resource::check_requirements(&resources, resource::pod_resource_name, claims, faults);
     check_requests(spec, &resources, faults);
     check_limits(spec, &resources, faults);
 }
@@ -150,8 +160,8 @@ fn check_requests(spec: &Field<'_>, resources: &Field<'_>, faults: &mut Faults) 
     let requests = resources.at("requests");
     for (name, sum) in aggregate(spec, "requests") {
         let at = requests.key(&name);
-        let whole = amount::of(at.value());
-        if amount::order(&sum, &whole).is_gt() {
+        let whole = resource::of(at.value());
+        if sum > whole {
             let detail = format!("must be greater than or equal to aggregate container requests of {sum}");
             faults.invalid(&at, whole.to_string(), detail);
         }
@@ -165,8 +175,8 @@ fn check_limits(spec: &Field<'_>, resources: &Field<'_>, faults: &mut Faults) {
         let own = container.at("resources.limits");
         for (name, limit) in own.entries() {
             let whole = limits.key(name);
-            let (limit, whole_amount) = (amount::of(limit.value()), amount::of(whole.value()));
-            if whole.is_set() && amount::order(&limit, &whole_amount).is_gt() {
+            let (limit, whole_amount) = (resource::of(limit.value()), resource::of(whole.value()));
+            if whole.is_set() && limit > whole_amount {
                 let list = resources.at("containers");
                 let item = list.index(index);
                 let entry = item.key(name);

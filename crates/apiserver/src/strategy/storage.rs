@@ -1,0 +1,12 @@
+//! PersistentVolumeClaims, PersistentVolumes and StorageClasses.
+//!
+//! Sources: `pkg/apis/core/validation`, `pkg/apis/storage/validation` of Kubernetes 1.36.
+
+pub(crate) mod claim;
+mod class;
+mod volume;
+
+use super::Strategy;
+
+/// The rows of storage.
+pub(super) static ROWS: &[Strategy] = &[claim::ROW, volume::ROW, class::ROW];
