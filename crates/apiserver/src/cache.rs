@@ -27,6 +27,8 @@ use shard::{Object, Objects, Shard};
 /// Every key of the API server starts with this.
 pub const ROOT: &str = "/registry/";
 const PAGE: usize = 1000;
+/// Changes kept per resource for watchers that are behind.
+pub const RING: usize = 4096;
 
 /// Gives the selectable fields of a resource prefix such as `core/pods`.
 pub type Selectable = Arc<dyn Fn(&str) -> Vec<SelectableField> + Send + Sync>;
@@ -59,6 +61,7 @@ pub struct WatchCache {
     applied: watch::Sender<u64>,
     /// The revision from which the last load is complete.
     floor: AtomicU64,
+    ring: usize,
 }
 
 /// The store key of an object.
@@ -75,9 +78,10 @@ fn split_key(key: &[u8]) -> Option<(&str, &str)> {
 }
 
 impl WatchCache {
-    /// An empty cache; [`WatchCache::run`] fills it and keeps it current.
-    pub fn new(store: Arc<dyn Store>, seal: Arc<dyn Seal>, selectable: Selectable) -> Self {
-        Self { store, seal, selectable, shards: RwLock::default(), applied: watch::Sender::new(0), floor: AtomicU64::new(0) }
+    /// An empty cache that keeps `ring` changes per resource; [`WatchCache::run`] fills it and keeps it current.
+    pub fn new(store: Arc<dyn Store>, seal: Arc<dyn Seal>, selectable: Selectable, ring: usize) -> Self {
+        let (shards, applied, floor) = (RwLock::default(), watch::Sender::new(0), AtomicU64::new(0));
+        Self { store, seal, selectable, shards, applied, floor, ring }
     }
 
     /// The shard of a resource prefix, made on first use.
@@ -87,7 +91,7 @@ impl WatchCache {
         }
         let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
         let since = self.applied().max(self.floor.load(Ordering::SeqCst));
-        let shard = shards.entry(prefix.into()).or_insert_with(|| Arc::new(Shard::since(since)));
+        let shard = shards.entry(prefix.into()).or_insert_with(|| Arc::new(Shard::since(since, self.ring)));
         Arc::clone(shard)
     }
 
@@ -166,7 +170,7 @@ impl WatchCache {
         self.floor.store(revision, Ordering::SeqCst);
         let mut shards = self.shards.write().unwrap_or_else(PoisonError::into_inner);
         for prefix in loaded.keys() {
-            shards.entry(Arc::clone(prefix)).or_insert_with(|| Arc::new(Shard::since(revision)));
+            shards.entry(Arc::clone(prefix)).or_insert_with(|| Arc::new(Shard::since(revision, self.ring)));
         }
         for (prefix, shard) in shards.iter() {
             shard.replace(loaded.remove(prefix).unwrap_or_default(), revision);

@@ -102,7 +102,9 @@ fn put(spare: &mut Map<String, Value>, key: &str, value: Option<Value>) {
 fn split_cpu(metrics: Option<Value>, pointer: &str) -> (Option<Value>, Option<Value>) {
     let Some(Value::Array(metrics)) = metrics else { return (None, None) };
     let is_cpu = |metric: &Value| {
-        metric["type"] == "Resource" && metric["resource"]["name"] == "cpu" && metric.pointer(pointer).is_some()
+        metric["type"] == "Resource"
+            && metric["resource"]["name"] == "cpu"
+            && metric.pointer(pointer).is_some()
     };
     let (cpu, rest): (Vec<Value>, Vec<Value>) = metrics.into_iter().partition(is_cpu);
     let cpu = cpu.first().and_then(|metric| metric.pointer(pointer)).cloned();

@@ -5,7 +5,7 @@ use api::meta;
 use api::status::Status;
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use schema::decode::{DecodeError, Decoded, Issue, Shape, strict_error};
+use schema::decode::{Decoded, Issue, Shape, strict_error};
 use serde_json::Value;
 
 use crate::negotiate::{Encoding, body_encoding};
@@ -43,10 +43,23 @@ impl FieldValidation {
     /// 400 with every issue under `Strict`.
     pub fn judge(self, issues: &[Issue]) -> Result<Vec<String>, Status> {
         match self {
-            Self::Ignore => Ok(Vec::new()),
+            Self::Strict if !issues.is_empty() => Err(Status::bad_request(strict_error(issues))),
             Self::Warn => Ok(issues.iter().map(ToString::to_string).collect()),
-            Self::Strict if issues.is_empty() => Ok(Vec::new()),
-            Self::Strict => Err(Status::bad_request(strict_error(issues))),
+            Self::Ignore | Self::Strict => Ok(Vec::new()),
+        }
+    }
+
+    /// The same of issues that are texts already.
+    ///
+    /// # Errors
+    /// As [`FieldValidation::judge`].
+    pub fn judge_texts(self, issues: &[String]) -> Result<Vec<String>, Status> {
+        match self {
+            Self::Strict if !issues.is_empty() => {
+                Err(Status::bad_request(format!("strict decoding error: {}", issues.join(", "))))
+            }
+            Self::Warn => Ok(issues.to_vec()),
+            Self::Ignore | Self::Strict => Ok(Vec::new()),
         }
     }
 }
@@ -56,7 +69,8 @@ impl FieldValidation {
 /// # Errors
 /// 415 for an encoding that is not read, 400 for a body that is not well-formed.
 pub fn body(headers: &HeaderMap, body: &Bytes, shape: Shape<'_>) -> Result<Decoded, Status> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let decoded = match body_encoding(content_type)? {
         Encoding::Json => schema::decode::json(body, shape),
         Encoding::Yaml => schema::decode::yaml(body, shape),
@@ -85,7 +99,10 @@ fn in_words_of(status: Status, gvk: &api::gvk::GroupVersionKind) -> Status {
         return status;
     }
     let (kind, version) = (&gvk.kind, &gvk.version);
-    Status::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {}", status.message))
+    Status::bad_request(format!(
+        "{kind} in version {version:?} cannot be handled as a {kind}: {}",
+        status.message
+    ))
 }
 
 /// Checks the apiVersion and kind of a decoded object, filling in what is absent.
@@ -112,9 +129,4 @@ pub fn expect_kind(mut decoded: Decoded, gvk: &api::gvk::GroupVersionKind) -> Re
     map.insert("apiVersion".into(), expected.into());
     map.insert("kind".into(), gvk.kind.to_string().into());
     Ok(decoded)
-}
-
-/// A decode failure of a patched object.
-pub fn undecodable(error: &DecodeError) -> Status {
-    Status::bad_request(error.to_string())
 }

@@ -134,7 +134,8 @@ pub fn aggregated(kinds: &Registry, core: bool) -> Value {
 
 fn aggregated_group(group: &Group) -> Value {
     let version = |version: &api::gvk::Text| {
-        let resources: Vec<Value> = group.served(version).map(|resolved| aggregated_resource(&resolved)).collect();
+        let resources: Vec<Value> =
+            group.served(version).map(|resolved| aggregated_resource(&resolved)).collect();
         json!({"version": version, "freshness": "Current", "resources": resources})
     };
     let versions: Vec<Value> = group.versions.iter().map(version).collect();
@@ -155,7 +156,8 @@ fn aggregated_resource(resolved: &Resolved) -> Value {
     entry.insert("verbs".into(), json!(verb_names(row.verbs)));
     insert_unless_empty(&mut entry, "shortNames", &row.short_names);
     insert_unless_empty(&mut entry, "categories", &row.categories);
-    let subresources: Vec<Value> = row.subresources.iter().map(|sub| aggregated_subresource(resolved, sub)).collect();
+    let subresources: Vec<Value> =
+        row.subresources.iter().map(|sub| aggregated_subresource(resolved, sub)).collect();
     if !subresources.is_empty() {
         entry.insert("subresources".into(), json!(subresources));
     }

@@ -22,6 +22,7 @@ use crate::strategy::{Strategy, strategy};
 pub mod create;
 pub mod delete;
 pub mod list;
+pub mod patch;
 pub mod read;
 pub mod update;
 pub mod watch;
@@ -62,7 +63,8 @@ impl Call {
 
     /// The same call about another object.
     pub(crate) fn about(&self, namespace: &str, name: &str) -> Self {
-        let info = ResourceInfo { namespace: namespace.to_owned(), name: name.to_owned(), ..self.info.clone() };
+        let info =
+            ResourceInfo { namespace: namespace.to_owned(), name: name.to_owned(), ..self.info.clone() };
         Self {
             shared: Arc::clone(&self.shared),
             user: Arc::clone(&self.user),
@@ -82,7 +84,9 @@ impl Call {
     pub(crate) fn dry_run(&self) -> Result<bool, Status> {
         match self.query.dry_run.iter().find(|value| *value != "All") {
             None => Ok(!self.query.dry_run.is_empty()),
-            Some(other) => Err(Status::bad_request(format!("invalid dryRun value {other:?}: only \"All\" is known"))),
+            Some(other) => {
+                Err(Status::bad_request(format!("invalid dryRun value {other:?}: only \"All\" is known")))
+            }
         }
     }
 

@@ -15,7 +15,8 @@ struct Check {
 
 /// Whether a path answers without credentials.
 pub fn is_public(info: &RequestInfo) -> bool {
-    matches!(info.verb, "get" | "head") && matches!(endpoint(&info.path).0, "healthz" | "livez" | "readyz" | "version")
+    matches!(info.verb, "get" | "head")
+        && matches!(endpoint(&info.path).0, "healthz" | "livez" | "readyz" | "version")
 }
 
 /// The endpoint and the single check that a path names.
@@ -38,7 +39,8 @@ pub(crate) fn answer(shared: &Shared, info: &RequestInfo, query: Option<&str>) -
         }
     }
     let well = checks.iter().all(|check| check.well);
-    let verbose = query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
+    let verbose =
+        query.is_some_and(|query| query.split('&').any(|part| part.split('=').next() == Some("verbose")));
     let code = if well { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
     if well && !verbose {
         return respond::text(code, "ok");

@@ -24,6 +24,7 @@ pub mod discovery;
 pub mod endpoint;
 pub mod health;
 pub mod negotiate;
+pub mod openapi;
 pub mod render;
 pub mod request;
 pub mod respond;
@@ -32,5 +33,8 @@ pub mod server;
 pub mod storage;
 pub mod strategy;
 pub mod value;
+
+#[cfg(test)]
+mod tests;
 
 pub use server::{ApiServer, Environment, Parts, Version};

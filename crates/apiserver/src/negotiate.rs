@@ -55,9 +55,11 @@ fn not_acceptable() -> Status {
 fn accept_clause(clause: &str, convertible: bool) -> Option<Accepted> {
     let mut parts = clause.split(';').map(str::trim);
     let encoding = match parts.next()? {
-        "application/json" | "application/*" | "*/*" | "application/vnd.kubernetes.protobuf" | "application/cbor" => {
-            Encoding::Json
-        }
+        "application/json"
+        | "application/*"
+        | "*/*"
+        | "application/vnd.kubernetes.protobuf"
+        | "application/cbor" => Encoding::Json,
         "application/yaml" => Encoding::Yaml,
         _ => return None,
     };
@@ -107,8 +109,14 @@ mod tests {
         check("", Some((Form::Object, Encoding::Json)));
         check("*/*", Some((Form::Object, Encoding::Json)));
         check("application/vnd.kubernetes.protobuf,application/json", Some((Form::Object, Encoding::Json)));
-        check("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", Some((Form::Table, Encoding::Json)));
-        check("application/json;as=Table;v=v9;g=meta.k8s.io, application/json", Some((Form::Object, Encoding::Json)));
+        check(
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+            Some((Form::Table, Encoding::Json)),
+        );
+        check(
+            "application/json;as=Table;v=v9;g=meta.k8s.io, application/json",
+            Some((Form::Object, Encoding::Json)),
+        );
         check(
             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1",
             Some((Form::Partial, Encoding::Json)),

@@ -60,7 +60,8 @@ impl Renderer {
     pub fn new(target: &Resolved, accepted: Accepted, include: IncludeObject) -> Self {
         let row = &target.resource;
         let version = target.version();
-        let own_storage = row.storage.0.split('/').next() == Some(if row.group.is_empty() { "core" } else { &row.group });
+        let own_storage =
+            row.storage.0.split('/').next() == Some(if row.group.is_empty() { "core" } else { &row.group });
         let same_version = version.storage && own_storage;
         Self {
             form: accepted.form,
@@ -76,7 +77,9 @@ impl Renderer {
     /// The kind and apiVersion of a list of such answers.
     pub fn list_kind(&self) -> (String, String) {
         match self.form {
-            Form::Object => (self.target.resource.list_kind.to_string(), self.gvk.group_version().to_string()),
+            Form::Object => {
+                (self.target.resource.list_kind.to_string(), self.gvk.group_version().to_string())
+            }
             Form::Table => ("Table".into(), "meta.k8s.io/v1".into()),
             Form::Partial => ("PartialObjectMetadataList".into(), "meta.k8s.io/v1".into()),
         }
@@ -126,7 +129,9 @@ impl Renderer {
     /// A bookmark's object: the kind asked for, with metadata only.
     pub fn bookmark(&self, metadata: Value) -> Value {
         let mut object = match self.form {
-            Form::Object => json!({"kind": self.gvk.kind, "apiVersion": self.gvk.group_version().to_string()}),
+            Form::Object => {
+                json!({"kind": self.gvk.kind, "apiVersion": self.gvk.group_version().to_string()})
+            }
             Form::Partial => json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}),
             Form::Table => return table(&Value::Null, &[], metadata),
         };

@@ -269,15 +269,29 @@ mod tests {
         check("GET /api/v1/namespaces/a", "get", "|v1|a|namespaces|a||");
         check("PUT /api/v1/namespaces/a/finalize", "update", "|v1|a|namespaces|a|finalize|");
         check("GET /api/v1/namespaces/a/status", "get", "|v1|a|namespaces|a|status|");
-        check("PATCH /apis/apps/v1/namespaces/a/deployments/d/scale", "patch", "apps|v1|a|deployments|d|scale|");
+        check(
+            "PATCH /apis/apps/v1/namespaces/a/deployments/d/scale",
+            "patch",
+            "apps|v1|a|deployments|d|scale|",
+        );
         check("GET /api/v1/nodes/n/proxy/a/b", "get", "|v1||nodes|n|proxy|a/b");
-        check("DELETE /apis/apps/v1/namespaces/a/deployments", "deletecollection", "apps|v1|a|deployments|||");
-        check("GET /api/v1/namespaces/a/services/https%3Ax%3A1/proxy", "get", "|v1|a|services|https:x:1|proxy|");
+        check(
+            "DELETE /apis/apps/v1/namespaces/a/deployments",
+            "deletecollection",
+            "apps|v1|a|deployments|||",
+        );
+        check(
+            "GET /api/v1/namespaces/a/services/https%3Ax%3A1/proxy",
+            "get",
+            "|v1|a|services|https:x:1|proxy|",
+        );
     }
 
     #[test]
     fn other_paths_name_none() {
-        for path in ["/", "/api", "/apis", "/apis/apps", "/apis/apps/v1", "/api/v1", "/healthz", "/openapi/v3"] {
+        for path in
+            ["/", "/api", "/apis", "/apis/apps", "/apis/apps/v1", "/api/v1", "/healthz", "/openapi/v3"]
+        {
             check(&format!("GET {path}"), "get", "");
         }
     }

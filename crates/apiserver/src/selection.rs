@@ -40,7 +40,8 @@ impl Selection {
             "" => None,
             text => Some(LabelSelector::parse(text).map_err(|error| Status::bad_request(error.to_string()))?),
         };
-        let fields = FieldSelector::parse(&query.field_selector).map_err(|e| Status::bad_request(e.to_string()))?;
+        let fields =
+            FieldSelector::parse(&query.field_selector).map_err(|e| Status::bad_request(e.to_string()))?;
         fields.bind(resource).map_err(|error| Status::bad_request(error.to_string()))?;
         let fields = fields.terms.into_iter().filter_map(|term| field_term(resource, term)).collect();
         let namespace = if resource.namespaced() { info.namespace.as_str() } else { "" };

@@ -27,7 +27,7 @@ use crate::negotiate;
 use crate::request::{Query, RequestInfo, ResourceInfo};
 use crate::respond::{self, Body, Outcome};
 use crate::storage::Storage;
-use crate::{discovery, health};
+use crate::{discovery, health, openapi};
 
 /// The largest request body, as in Kubernetes.
 const BODY_MAX: usize = 3 * 1024 * 1024;
@@ -124,8 +124,17 @@ impl Shared {
 impl ApiServer {
     /// A server of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { kinds, storage, cache, authenticator, authorizer, admission, environment, address, version } =
-            parts;
+        let Parts {
+            kinds,
+            storage,
+            cache,
+            authenticator,
+            authorizer,
+            admission,
+            environment,
+            address,
+            version,
+        } = parts;
         let kinds = ArcSwap::from_pointee(kinds);
         let shared = Shared {
             kinds,
@@ -151,7 +160,8 @@ impl ApiServer {
 
     async fn answer(self, peer: Peer, request: Request<Body>) -> Outcome {
         let (parts, body) = request.into_parts();
-        let query = Query::parse(parts.uri.query().unwrap_or_default()).map_err(|error| Status::bad_request(error.to_string()))?;
+        let query = Query::parse(parts.uri.query().unwrap_or_default())
+            .map_err(|error| Status::bad_request(error.to_string()))?;
         let info = RequestInfo::of(&parts.method, parts.uri.path(), &query);
         if health::is_public(&info) {
             return Ok(health::answer(&self.shared, &info, parts.uri.query()));
@@ -195,6 +205,10 @@ impl ApiServer {
     fn document(&self, info: &RequestInfo, headers: &http::HeaderMap) -> Outcome {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kinds = self.shared.kinds();
+        if let Some(document) = openapi::answer(&kinds, &self.shared.version.kubernetes, &info.path, headers)
+        {
+            return Ok(document);
+        }
         let segments: Vec<&str> = info.path.trim_matches('/').split('/').collect();
         let found = match segments.as_slice() {
             ["api" | "apis"] if discovery::wants_aggregated(accept) => {
@@ -234,7 +248,8 @@ fn check_path(target: &Resolved, info: &ResourceInfo, verb: &str) -> Result<(), 
 async fn read_body(mut body: Body) -> Result<Bytes, Status> {
     let mut read = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let unreadable = |error| Status::bad_request(format!("the body of the request could not be read: {error}"));
+        let unreadable =
+            |error| Status::bad_request(format!("the body of the request could not be read: {error}"));
         let Ok(data) = frame.map_err(unreadable)?.into_data() else { continue };
         if read.len() + data.len() > BODY_MAX {
             return Err(Status::request_entity_too_large(format!("limit is {BODY_MAX}")));
@@ -256,6 +271,7 @@ async fn dispatch(verb: &str, call: Call) -> Outcome {
         ("", "deletecollection") => endpoint::delete::delete_collection(&call).await,
         ("" | "status", "get") => endpoint::read::get(&call).await,
         ("" | "status", "update") => endpoint::update::update(&call).await,
+        ("" | "status", "patch") => endpoint::patch::patch(&call).await,
         (subresource, _) => Err(not_here(&call, subresource, verb)),
     }
 }

@@ -86,7 +86,12 @@ impl Storage {
         found.map(|item| self.decode(place, &item.value, item.modified)).transpose()
     }
 
-    fn decode(&self, place: Place<'_>, value: &bytes::Bytes, revision: Revision) -> Result<Current, StorageError> {
+    fn decode(
+        &self,
+        place: Place<'_>,
+        value: &bytes::Bytes,
+        revision: Revision,
+    ) -> Result<Current, StorageError> {
         let key = String::from_utf8_lossy(&place.store_key()).into_owned();
         let encoded = Encoded::from_value(&key, value, &*self.seal).map_err(StorageError::Value)?;
         let versioned = encoded.at(revision.0);
@@ -95,7 +100,11 @@ impl Storage {
     }
 
     /// Writes an object that must not exist yet.
-    pub async fn create(&self, place: Place<'_>, object: &Map<String, Value>) -> Result<Written, StorageError> {
+    pub async fn create(
+        &self,
+        place: Place<'_>,
+        object: &Map<String, Value>,
+    ) -> Result<Written, StorageError> {
         self.put(place, object, Expect::Absent).await
     }
 

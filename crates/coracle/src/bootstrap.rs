@@ -20,7 +20,8 @@ pub async fn run(server: &ApiServer, peer: &Peer) -> Result<()> {
 }
 
 async fn ensure(server: &ApiServer, peer: &Peer, path: &str, object: &Value) -> Result<()> {
-    let request = Request::post(path).header("content-type", "application/json").body(full(object.to_string()))?;
+    let request =
+        Request::post(path).header("content-type", "application/json").body(full(object.to_string()))?;
     let response = server.handle(peer, request).await;
     match response.status() {
         StatusCode::CREATED | StatusCode::CONFLICT => Ok(()),

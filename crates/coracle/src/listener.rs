@@ -42,11 +42,14 @@ const STREAMS_MAX: u32 = 1000;
 /// TLS for the API: our serving certificate, and client certificates of the cluster's CA.
 pub fn tls(serving: &Pair, client_ca: &str) -> Result<Arc<ServerConfig>> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(client_ca.as_bytes()).context("the CA certificate is damaged")?)?;
+    roots.add(
+        CertificateDer::from_pem_slice(client_ca.as_bytes()).context("the CA certificate is damaged")?,
+    )?;
     let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).allow_unauthenticated().build()?;
     let chain: Vec<_> = CertificateDer::pem_slice_iter(serving.cert.as_bytes()).collect::<Result<_, _>>()?;
     let key = PrivateKeyDer::from_pem_slice(serving.key.as_bytes())?;
-    let mut config = ServerConfig::builder().with_client_cert_verifier(verifier).with_single_cert(chain, key)?;
+    let mut config =
+        ServerConfig::builder().with_client_cert_verifier(verifier).with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
@@ -147,7 +150,11 @@ impl Patient {
 }
 
 impl AsyncRead for Patient {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, buf)
     }
 }

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    SanType,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, SanType,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -89,7 +89,13 @@ impl Authority {
     }
 
     /// Issues a serving certificate for names and addresses.
-    pub fn serving(&self, name: &str, names: &[String], addresses: &[IpAddr], now: OffsetDateTime) -> Result<Pair> {
+    pub fn serving(
+        &self,
+        name: &str,
+        names: &[String],
+        addresses: &[IpAddr],
+        now: OffsetDateTime,
+    ) -> Result<Pair> {
         let mut params = leaf(name, now)?;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         for name in names {
@@ -130,7 +136,8 @@ fn new_ca(common_name: &str, now: OffsetDateTime) -> Result<Pair> {
     let mut params = CertificateParams::new(Vec::new())?;
     params.distinguished_name.push(DnType::CommonName, common_name);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    params.key_usages =
+        vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
     params.not_before = now - SKEW;
     params.not_after = now + Duration::days(365 * CA_YEARS);
     let key = KeyPair::generate()?;
@@ -149,7 +156,10 @@ fn leaf(common_name: &str, now: OffsetDateTime) -> Result<CertificateParams> {
 }
 
 fn unreadable(path: &Path) -> String {
-    format!("{} is damaged: restore it from a backup, or remove pki/ to make a new cluster identity", path.display())
+    format!(
+        "{} is damaged: restore it from a backup, or remove pki/ to make a new cluster identity",
+        path.display()
+    )
 }
 
 fn read(path: &Path) -> Result<String> {

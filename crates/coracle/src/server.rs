@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use api::kinds::{Registry, SelectableField};
 use apiserver::authn::{Authenticator, Peer, User, tokens};
-use apiserver::cache::{Selectable, WatchCache};
+use apiserver::cache::{self, Selectable, WatchCache};
 use apiserver::storage::Storage;
 use apiserver::value::Plain;
 use apiserver::{ApiServer, Environment, Parts, Version, admission, authz};
@@ -71,7 +71,8 @@ async fn bind(port: u16) -> Result<TcpListener> {
 fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>) {
     let kinds = Registry::builtin();
     let seal = Arc::new(Plain);
-    let cache = Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), selectable(kinds.clone())));
+    let cache =
+        Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), selectable(kinds.clone()), cache::RING));
     let server = ApiServer::new(Parts {
         kinds,
         storage: Storage::new(store, seal),

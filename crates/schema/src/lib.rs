@@ -24,9 +24,9 @@ pub mod facts;
 pub mod issue;
 pub mod model;
 pub mod openapi;
+pub mod patch;
 pub mod path;
 mod prune;
-pub mod patch;
 pub mod quote;
 pub mod validate;
 

@@ -19,8 +19,6 @@ use tokio::sync::watch;
 use super::index::Indexed;
 use crate::value::Versioned;
 
-/// Changes kept for watchers that are behind.
-const RING_MAX: usize = 4096;
 /// Snapshots kept for paged lists, and for how long.
 const SNAPSHOTS_MAX: usize = 16;
 const SNAPSHOT_AGE_MAX: Duration = Duration::from_secs(300);
@@ -82,15 +80,16 @@ struct State {
 /// The cached objects of one resource.
 #[derive(Debug)]
 pub struct Shard {
+    ring_max: usize,
     state: RwLock<State>,
     wake: watch::Sender<u64>,
 }
 
 impl Shard {
-    /// An empty shard that knows every change after `revision`.
-    pub fn since(revision: u64) -> Self {
+    /// An empty shard that knows every change after `revision` and keeps the last `ring_max`.
+    pub fn since(revision: u64, ring_max: usize) -> Self {
         let state = State { oldest: revision, changed: revision, ..State::default() };
-        Self { state: RwLock::new(state), wake: watch::Sender::new(0) }
+        Self { ring_max, state: RwLock::new(state), wake: watch::Sender::new(0) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -151,7 +150,7 @@ impl Shard {
             return;
         }
         state.ring.push_back(Arc::new(Change { revision, object, previous }));
-        if state.ring.len() > RING_MAX
+        if state.ring.len() > self.ring_max
             && let Some(gone) = state.ring.pop_front()
         {
             state.dropped += 1;

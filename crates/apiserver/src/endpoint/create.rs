@@ -8,8 +8,8 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{Call, as_map, storage_failure};
-use crate::convert::{convert, storage_kind};
 use crate::admission::{Attributes, Operation};
+use crate::convert::{convert, storage_kind};
 use crate::decode::{self, FieldValidation};
 use crate::render::{IncludeObject, Renderer};
 use crate::respond::{self, Outcome};
@@ -67,7 +67,11 @@ fn place(call: &Call, object: &mut Value) -> Result<(), Status> {
 ///
 /// # Errors
 /// As [`create`].
-pub(crate) async fn store_new(call: &Call, mut object: Value, warnings: &mut Vec<String>) -> Result<Versioned, Status> {
+pub(crate) async fn store_new(
+    call: &Call,
+    mut object: Value,
+    warnings: &mut Vec<String>,
+) -> Result<Versioned, Status> {
     let rules = call.rules();
     rules.default(&mut object);
     let generated = generate_name(call, &mut object)?;
@@ -111,7 +115,10 @@ fn generate_name(call: &Call, object: &mut Value) -> Result<bool, Status> {
     }
     let base = meta::generate_name(object).to_owned();
     if base.is_empty() {
-        let error = FieldError::required(&FieldPath::new("metadata").child("name"), "name or generateName is required");
+        let error = FieldError::required(
+            &FieldPath::new("metadata").child("name"),
+            "name or generateName is required",
+        );
         return Err(Status::invalid(&call.resource().group_kind(), "", &[error]));
     }
     meta::set_name(object, &meta::name::generate(&base, call.shared.random()));
@@ -150,7 +157,11 @@ async fn write(call: &Call, mut object: Value, generated: bool, dry_run: bool) -
 fn taken(call: &Call, object: &Value, generated: bool) -> Status {
     let resource = call.resource().group_resource();
     let name = meta::name(object);
-    if generated { Status::generate_name_conflict(&resource, name, 1) } else { Status::already_exists(&resource, name) }
+    if generated {
+        Status::generate_name_conflict(&resource, name, 1)
+    } else {
+        Status::already_exists(&resource, name)
+    }
 }
 
 async fn dry(call: &Call, place: Place<'_>, object: &Value) -> Result<Versioned, Status> {

@@ -109,8 +109,11 @@ pub async fn delete_collection(call: &Call) -> Outcome {
     let revision = freshen(call, &call.query.resource_version).await?;
     let (objects, _) = call.shared.cache.shard(call.prefix()).snapshot();
     let limit = usize::try_from(call.query.limit).ok().filter(|limit| *limit > 0).unwrap_or(usize::MAX);
-    let selected: Vec<_> =
-        range(&objects, &selection.prefix, None).filter(|o| selection.matches(o)).take(limit).cloned().collect();
+    let selected: Vec<_> = range(&objects, &selection.prefix, None)
+        .filter(|o| selection.matches(o))
+        .take(limit)
+        .cloned()
+        .collect();
     let mut items = Vec::new();
     for object in selected {
         let (namespace, name) = object.key.split_once('/').unwrap_or(("", &object.key));
@@ -146,7 +149,8 @@ fn body_options(call: &Call) -> Result<Options, Status> {
         return Ok(Options::default());
     }
     let decoded = decode::body(&call.headers, &call.body, Shape::Any)?;
-    serde_json::from_value(decoded.value).map_err(|error| Status::bad_request(format!("DeleteOptions: {error}")))
+    serde_json::from_value(decoded.value)
+        .map_err(|error| Status::bad_request(format!("DeleteOptions: {error}")))
 }
 
 fn check(options: &Options) -> Result<(), Status> {
@@ -190,7 +194,9 @@ fn check_preconditions(call: &Call, options: &Options, name: &str, current: &Cur
     let resource = call.resource().group_resource();
     let (uid, version) = (meta::uid(&current.object), meta::resource_version(&current.object));
     match (&options.preconditions.uid, &options.preconditions.resource_version) {
-        (Some(wanted), _) if wanted != uid => Err(Status::delete_uid_precondition(&resource, name, wanted, uid)),
+        (Some(wanted), _) if wanted != uid => {
+            Err(Status::delete_uid_precondition(&resource, name, wanted, uid))
+        }
         (_, Some(wanted)) if wanted != version => {
             Err(Status::delete_version_precondition(&resource, name, wanted, version))
         }
@@ -245,13 +251,15 @@ fn mark(call: &Call, options: &Options, object: &mut Value) -> bool {
     let grace = grace_seconds(call, options, object);
     let namespace = call.resource().kind == "Namespace" && call.resource().group.is_empty();
     let held = meta::finalizers(object).next().is_some()
-        || (namespace && object.pointer("/spec/finalizers").and_then(Value::as_array).is_some_and(|f| !f.is_empty()));
+        || (namespace
+            && object.pointer("/spec/finalizers").and_then(Value::as_array).is_some_and(|f| !f.is_empty()));
     if !held && grace == 0 {
         return false;
     }
     let earlier = meta::deletion_grace_period_seconds(object);
     if earlier.is_none_or(|earlier| grace < earlier) {
-        let since = meta::deletion_timestamp(object).map_or(call.shared.now(), |at| at.plus(-earlier.unwrap_or(0)));
+        let since =
+            meta::deletion_timestamp(object).map_or(call.shared.now(), |at| at.plus(-earlier.unwrap_or(0)));
         let generation = meta::generation(object);
         meta::set_deletion(object, since.plus(grace), grace);
         if let Some(generation) = generation.filter(|_| call.resource().generation.tracked()) {
@@ -291,7 +299,8 @@ fn propagate(options: &Options, object: &mut Value) {
     if let Some(wanted) = wanted
         && !meta::finalizers(object).any(|finalizer| finalizer == wanted)
     {
-        let kept: Vec<String> = meta::finalizers(object).map(str::to_owned).chain([wanted.to_owned()]).collect();
+        let kept: Vec<String> =
+            meta::finalizers(object).map(str::to_owned).chain([wanted.to_owned()]).collect();
         meta::set_finalizers(object, &kept.iter().map(String::as_str).collect::<Vec<_>>());
     }
 }

@@ -144,7 +144,8 @@ impl Page {
 
 fn send(renderer: Renderer, page: Page, now: Time) -> Outcome {
     let (kind, api_version) = renderer.list_kind();
-    let mut head = format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{}"#, page.metadata());
+    let mut head =
+        format!(r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{}"#, page.metadata());
     match renderer.form() {
         Form::Table => {
             let _ = write!(head, r#","columnDefinitions":{},"rows":["#, renderer.column_definitions());

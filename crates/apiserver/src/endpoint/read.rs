@@ -32,7 +32,8 @@ pub async fn freshen(call: &Call, resource_version: &str) -> Result<u64, Status>
 /// # Errors
 /// 400 for anything else.
 pub fn parse_version(text: &str) -> Result<u64, Status> {
-    text.parse().map_err(|_| Status::bad_request(format!("invalid resource version {text:?}: it is not a number")))
+    text.parse()
+        .map_err(|_| Status::bad_request(format!("invalid resource version {text:?}: it is not a number")))
 }
 
 /// A cache failure as a client sees it.

@@ -27,11 +27,6 @@ const TRIES: usize = 16;
 pub(crate) trait Change: Send + Sync {
     /// The new state of `current`; warnings go to the client.
     fn apply(&self, call: &Call, current: &Value, warnings: &mut Vec<String>) -> Result<Value, Status>;
-
-    /// Whether a lost race may be tried again even though the new state names a version.
-    fn ignores_version(&self) -> bool {
-        false
-    }
 }
 
 /// Replaces the object by the body of the request.
@@ -121,7 +116,7 @@ async fn attempt(
     warnings: &mut Vec<String>,
 ) -> Result<Written, Status> {
     let mut object = change.apply(call, &current.object, warnings)?;
-    check_preconditions(call, change, &object, &current.object)?;
+    check_preconditions(call, &object, &current.object)?;
     prepare(call, &mut object, &current.object, warnings).await?;
     let dry_run = call.dry_run()?;
     if object == current.object || same_but_managed(&object, &current.object) {
@@ -153,7 +148,7 @@ fn same_but_managed(new: &Value, old: &Value) -> bool {
     managers(new) == managers(old) && without(new) == without(old)
 }
 
-fn check_preconditions(call: &Call, change: &dyn Change, object: &Value, current: &Value) -> Result<(), Status> {
+fn check_preconditions(call: &Call, object: &Value, current: &Value) -> Result<(), Status> {
     let (resource, name) = (call.resource().group_resource(), &call.info.name);
     let (uid, actual) = (meta::uid(object), meta::uid(current));
     if !uid.is_empty() && uid != actual {
@@ -161,16 +156,25 @@ fn check_preconditions(call: &Call, change: &dyn Change, object: &Value, current
     }
     let version = meta::resource_version(object);
     let stale = !version.is_empty() && version != "0" && version != meta::resource_version(current);
-    if stale && !change.ignores_version() { Err(Status::conflict(&resource, name)) } else { Ok(()) }
+    if stale { Err(Status::conflict(&resource, name)) } else { Ok(()) }
 }
 
 /// Defaulting, admission, strategy and validation of a new state.
-async fn prepare(call: &Call, object: &mut Value, old: &Value, warnings: &mut Vec<String>) -> Result<(), Status> {
+async fn prepare(
+    call: &Call,
+    object: &mut Value,
+    old: &Value,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
     let rules = call.rules();
     let status_only = call.info.subresource == "status";
     rules.default(object);
     keep_server_metadata(object, old);
-    if status_only { rules.prepare_status_update(object, old) } else { rules.prepare_update(object, old) }
+    if status_only {
+        rules.prepare_status_update(object, old)
+    } else {
+        rules.prepare_update(object, old)
+    }
     let user = Arc::clone(&call.user);
     let name = call.info.name.clone();
     let mut attributes = Attributes {

@@ -68,9 +68,13 @@ fn check_parameters(call: &Call) -> Result<(), Status> {
     let forbidden = |text: &str| Err(Status::bad_request(text));
     match (query.send_initial_events, query.resource_version_match.as_str()) {
         (Some(_), "NotOlderThan") | (None, "") => {}
-        (Some(_), _) => return forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
+        (Some(_), _) => {
+            return forbidden("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+        }
         (None, _) => {
-            return forbidden("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+            return forbidden(
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            );
         }
     }
     if query.send_initial_events == Some(true) && !query.bookmarks {
@@ -91,7 +95,10 @@ impl Watcher {
         let (initial, position, after, failed) = from.open(&shard, &selection);
         let initial_end = from.announce().then_some(after);
         let now = Instant::now();
-        let timeout = query.timeout_seconds.filter(|seconds| *seconds > 0).unwrap_or_else(|| call.shared.watch_timeout());
+        let timeout = query
+            .timeout_seconds
+            .filter(|seconds| *seconds > 0)
+            .unwrap_or_else(|| call.shared.watch_timeout());
         Ok(Self {
             shared: Arc::clone(&call.shared),
             waker,
@@ -240,7 +247,11 @@ impl Start {
     }
 
     /// The initial objects, the position to read on from, the revision known, and why it cannot start.
-    fn open(&self, shard: &Shard, selection: &Selection) -> (Vec<Arc<Object>>, Position, u64, Option<TooOld>) {
+    fn open(
+        &self,
+        shard: &Shard,
+        selection: &Selection,
+    ) -> (Vec<Arc<Object>>, Position, u64, Option<TooOld>) {
         let (objects, changed, position) = shard.snapshot_and_position();
         match *self {
             Self::Objects { applied, .. } => {
