@@ -12,6 +12,7 @@
 
 mod keywords;
 mod nested;
+mod pattern;
 
 use std::collections::HashMap;
 
