@@ -49,6 +49,9 @@ const DEFAULTS: &[(&str, &str, &str)] = &[
     ("io.k8s.api.core.v1.ScaleIOVolumeSource", "fsType", "\"xfs\""),
     ("io.k8s.api.core.v1.ScaleIOVolumeSource", "storageMode", "\"ThinProvisioned\""),
     ("io.k8s.api.core.v1.ServicePort", "protocol", "\"TCP\""),
+    ("io.k8s.api.resource.v1.DeviceToleration", "operator", "\"Equal\""),
+    ("io.k8s.api.resource.v1beta1.DeviceToleration", "operator", "\"Equal\""),
+    ("io.k8s.api.resource.v1beta2.DeviceToleration", "operator", "\"Equal\""),
 ];
 
 /// Writes the table, or with `check` only says whether the committed one is fresh.
@@ -75,6 +78,15 @@ fn read_swagger(root: &Path) -> Result<Value> {
 
 fn table(swagger: &Value) -> Result<String> {
     let definitions = swagger["definitions"].as_object().context("no definitions")?;
+    for (name, field, _) in DEFAULTS {
+        ensure!(
+            definitions.get(*name).is_some_and(|d| d["properties"].get(field).is_some()),
+            "no {name}.{field}"
+        );
+    }
+    for (name, _) in SPECIAL {
+        ensure!(definitions.contains_key(*name), "no {name}");
+    }
     let mut packages: BTreeMap<&str, Vec<(&str, &Value)>> = BTreeMap::new();
     for (name, definition) in definitions {
         let (package, short) = split(name)?;

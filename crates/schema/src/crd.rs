@@ -12,6 +12,7 @@
 
 mod keywords;
 mod nested;
+mod pattern;
 
 use std::collections::HashMap;
 
@@ -93,6 +94,31 @@ struct Builder {
 }
 
 type Raw = Map<String, Value>;
+
+/// The keywords that make a node's [`Extra`].
+const EXTRA: &[&str] = &[
+    "allOf",
+    "anyOf",
+    "default",
+    "enum",
+    "exclusiveMaximum",
+    "exclusiveMinimum",
+    "format",
+    "maxItems",
+    "maxLength",
+    "maxProperties",
+    "maximum",
+    "minItems",
+    "minLength",
+    "minProperties",
+    "minimum",
+    "multipleOf",
+    "not",
+    "oneOf",
+    "pattern",
+    "uniqueItems",
+    "x-kubernetes-validations",
+];
 
 fn flag(raw: &Raw, key: &str) -> bool {
     raw.get(key).and_then(Value::as_bool).unwrap_or(false)
@@ -267,7 +293,11 @@ impl Builder {
         }
     }
 
+    /// What few nodes say; most say nothing, and a large CRD has thousands of nodes.
     fn extra(&mut self, raw: &Raw, path: &Path<'_>) -> Option<Box<Extra>> {
+        if !raw.keys().any(|key| EXTRA.contains(&key.as_str())) {
+            return None;
+        }
         let validation = self.validation(raw, path);
         let format = text(raw, "format");
         let extra = Extra {

@@ -7,11 +7,13 @@
 //!
 //! What is accepted and how it is worded follows Kubernetes' JSON decoder (`sigs.k8s.io/json`):
 //! names are case-sensitive, `null` is an absent field, the first wrong type is the error, at most
-//! 100 issues are kept and none twice. Values keep their spelling, except that a number where a
-//! quantity belongs becomes a string.
+//! 100 issues are kept and none twice. Quantities and times of built-in kinds get the one form
+//! Kubernetes gives back (`0.5` is `500m`, times are UTC); all else keeps its spelling.
 
 mod json;
+mod quantity;
 mod scalar;
+mod time;
 mod yaml;
 
 use std::fmt;

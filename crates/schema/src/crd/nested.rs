@@ -3,7 +3,6 @@
 //! Nested schemas may only restrict what the structural skeleton specifies: keywords that would
 //! add to it must be empty there, and every field they name must be specified outside as well.
 
-use regex::Regex;
 use serde_json::{Number, Value};
 
 use super::{Builder, Raw, field, flag, names, text};
@@ -66,8 +65,8 @@ impl Builder {
 
     fn pattern(&mut self, raw: &Raw, path: &Path<'_>) -> Option<Pattern> {
         let source = raw.get("pattern").and_then(Value::as_str)?;
-        match Regex::new(source) {
-            Ok(regex) => Some(Pattern { source: source.to_owned(), regex }),
+        match super::pattern::compile(source) {
+            Ok(pattern) => Some(pattern),
             Err(error) => {
                 let detail = format!("must be a valid regular expression, but isn't: {error}");
                 self.issues.push(FieldIssue::invalid(path.field("pattern"), source, detail));

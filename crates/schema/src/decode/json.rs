@@ -474,7 +474,7 @@ impl<'t, 's> Reader<'t, 's> {
     fn mismatch(&mut self, node: NodeRef<'s>, found: &str) {
         match node.ty() {
             Type::Quantity => {
-                self.wrong.get_or_insert(DecodeError::Format(scalar::QUANTITY_FORM.to_owned()));
+                self.wrong.get_or_insert(DecodeError::Format(super::quantity::FORM.to_owned()));
             }
             Type::IntOrString => self.wrong_type(found.to_owned(), "int32".to_owned()),
             _ => self.wrong_type(found.to_owned(), go_type(node)),

@@ -4,11 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
+use super::{quantity, time};
 use crate::model::{Format, NodeRef, Type};
-use crate::quote::Quoted;
-
-pub(super) const QUANTITY_FORM: &str =
-    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 /// A scalar as it stands in the text.
 pub(super) enum Literal<'t> {
@@ -93,51 +90,22 @@ fn integer(text: &str, format: Format) -> Fit {
 }
 
 fn string(format: Format, text: String) -> Fit {
-    let problem = match format {
-        Format::Byte => base64_error(text.as_bytes()),
-        Format::DateTime => time_error(&text, "2006-01-02T15:04:05Z07:00"),
-        Format::MicroTime => time_error(&text, "2006-01-02T15:04:05.000000Z07:00"),
-        _ => None,
+    let fitted = match format {
+        Format::Byte => base64_error(text.as_bytes()).map_or(Ok(text), Err),
+        Format::DateTime => time::canonical(&text, false),
+        Format::MicroTime => time::canonical(&text, true),
+        _ => Ok(text),
     };
-    match problem {
-        Some(problem) => Err(Misfit::Format(problem)),
-        None => Ok(text.into()),
-    }
+    fitted.map(Value::String).map_err(Misfit::Format)
 }
 
 fn quantity(literal: Literal<'_>) -> Fit {
     let text = match literal {
         Literal::String(text) => text,
         Literal::Number(text) => Cow::Borrowed(text),
-        _ => return Err(Misfit::Format(QUANTITY_FORM.to_owned())),
+        _ => return Err(Misfit::Format(quantity::FORM.to_owned())),
     };
-    let trimmed = text.trim();
-    match quantity_error(trimmed) {
-        Some(problem) => Err(Misfit::Format(problem.to_owned())),
-        None => Ok(trimmed.into()),
-    }
-}
-
-/// What is wrong with a quantity, if anything.
-pub(crate) fn quantity_error(text: &str) -> Option<&'static str> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let digits = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
-    let (number, suffix) = unsigned.split_at(digits);
-    let dots = number.bytes().filter(|byte| *byte == b'.').count();
-    let tail = suffix.trim_start_matches(|c: char| "eEinumkKMGTP".contains(c));
-    let exponent = tail.strip_prefix(['+', '-']).unwrap_or(tail);
-    if number.is_empty() || dots > 1 || !exponent.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(QUANTITY_FORM);
-    }
-    let known = match suffix {
-        "" | "n" | "u" | "m" | "k" | "M" | "G" | "T" | "P" | "E" => true,
-        "Ki" | "Mi" | "Gi" | "Ti" | "Pi" | "Ei" => true,
-        _ => suffix.strip_prefix(['e', 'E']).is_some_and(|power| power.parse::<i32>().is_ok()),
-    };
-    if !known {
-        return Some("unable to parse quantity's suffix");
-    }
-    (number == ".").then_some("unable to parse numeric part of quantity")
+    quantity::canonical(text.trim()).map(Value::String).map_err(|problem| Misfit::Format(problem.to_owned()))
 }
 
 /// What Go's standard base64 decoder says of the text; line breaks are skipped as it does.
@@ -167,77 +135,6 @@ fn base64_padding(text: &[u8], at: usize, quantum: usize) -> Option<usize> {
         }
     }
     rest.next().map(|(next, _)| next)
-}
-
-/// What Go's `time.Parse` says of the text under this layout.
-fn time_error(text: &str, layout: &str) -> Option<String> {
-    let cannot = |rest: &str, element: &str| {
-        Some(format!(
-            "parsing time {} as {}: cannot parse {} as {}",
-            Quoted(text),
-            Quoted(layout),
-            Quoted(rest),
-            Quoted(element)
-        ))
-    };
-    let mut rest = text;
-    for (width, element, range) in [
-        (4, "2006", 0..=9999),
-        (0, "-", 0..=0),
-        (2, "01", 1..=12),
-        (0, "-", 0..=0),
-        (2, "02", 1..=31),
-        (0, "T", 0..=0),
-        (2, "15", 0..=23),
-        (0, ":", 0..=0),
-        (2, "04", 0..=59),
-        (0, ":", 0..=0),
-        (2, "05", 0..=59),
-    ] {
-        if width == 0 {
-            let Some(after) = rest.strip_prefix(element) else { return cannot(rest, element) };
-            rest = after;
-            continue;
-        }
-        let digits = rest.get(..width).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-        let Some(value) = digits.and_then(|digits| digits.parse::<u32>().ok()) else {
-            return cannot(rest, element);
-        };
-        if !range.contains(&value) {
-            return Some(format!("parsing time {}: {} out of range", Quoted(text), time_unit(element)));
-        }
-        rest = &rest[width..];
-    }
-    rest = after_fraction(rest);
-    if zone(rest) { None } else { cannot(rest, "Z07:00") }
-}
-
-fn time_unit(element: &str) -> &'static str {
-    match element {
-        "01" => "month",
-        "02" => "day",
-        "15" => "hour",
-        "04" => "minute",
-        _ => "second",
-    }
-}
-
-fn after_fraction(rest: &str) -> &str {
-    match rest.strip_prefix(['.', ',']) {
-        Some(fraction) if fraction.starts_with(|c: char| c.is_ascii_digit()) => {
-            fraction.trim_start_matches(|c: char| c.is_ascii_digit())
-        }
-        _ => rest,
-    }
-}
-
-/// `Z` or `+01:00`, and nothing after it.
-fn zone(rest: &str) -> bool {
-    match rest.as_bytes() {
-        [b'Z'] => true,
-        [b'+' | b'-', a, b, b':', c, d] => [a, b, c, d].iter().all(|byte| byte.is_ascii_digit()),
-        _ => false,
-    }
 }
 
 /// The value an absent list item or map value has.

@@ -73,6 +73,11 @@ fn issues_are_bounded_and_unique() {
     assert_eq!(issues[99], Issue::UnknownField("f99".to_owned()));
 }
 
+const DEPLOYMENT: &str = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web",
+    "creationTimestamp":"2026-01-02T03:04:05Z","labels":{"a":"\u00e9\n"}},"spec":{"replicas":3,"template":{"spec":
+    {"containers":[{"name":"c","ports":[{"containerPort":80}],"resources":{"limits":{"cpu":"1.5"}},
+    "livenessProbe":{"httpGet":{"port":"web"}},"tty":true}],"nodeSelector":null}}}}"#;
+
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -107,6 +112,23 @@ proptest! {
         for shape in [Shape::Any, Shape::Custom, Shape::Typed(pod)] {
             let _ = json(&bytes, shape);
             let _ = yaml(&bytes, shape);
+        }
+    }
+
+    #[test]
+    fn damaged_objects_never_panic(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let deployment = builtin().definition("io.k8s.api.apps.v1.Deployment").unwrap();
+        let mut body = DEPLOYMENT.as_bytes().to_vec();
+        for (at, byte) in damage {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        for end in [body.len(), cut.index(body.len())] {
+            let _ = json(&body[..end], Shape::Typed(deployment));
+            let _ = yaml(&body[..end], Shape::Typed(deployment));
         }
     }
 
