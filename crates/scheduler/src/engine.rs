@@ -68,14 +68,14 @@ impl Engine {
         }
         let decoded = Arc::new(self.templates.decode(pod));
         match decoded.node.clone() {
-            Some(node) => self.placed(&decoded, &node, now),
+            Some(node) => self.set_placed(&decoded, &node, now),
             None if decoded.terminating => self.queue.remove(uid),
             None if self.is_mine(pod) && !self.cluster.is_placed(uid) => self.queue.add(decoded, now),
             None => {}
         }
     }
 
-    fn placed(&mut self, pod: &Arc<Pod>, node: &Arc<str>, now: Time) {
+    fn set_placed(&mut self, pod: &Arc<Pod>, node: &Arc<str>, now: Time) {
         self.queue.done(&pod.uid);
         match self.cluster.set_pod(pod.clone(), node) {
             PodChange::None => {}
@@ -146,6 +146,11 @@ impl Engine {
     /// When [`Engine::step`] has something to do without a further event.
     pub fn deadline(&self, now: Time) -> Option<Time> {
         if self.queue.is_ready(now) { Some(now) } else { self.queue.deadline() }
+    }
+
+    /// How many pods are accounted to nodes.
+    pub fn placed(&self) -> usize {
+        self.cluster.placed()
     }
 
     /// How many pods wait where.
