@@ -37,6 +37,7 @@ pub mod run;
 pub mod schedule;
 pub mod snapshot;
 pub mod taint;
+pub mod tally;
 pub mod template;
 pub mod time;
 

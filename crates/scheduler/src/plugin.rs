@@ -28,6 +28,7 @@ mod unsupported;
 use crate::{
     event::Event,
     snapshot::{ImageSpread, Node, Snapshot},
+    tally::Tallies,
     template::Pod,
 };
 
@@ -103,6 +104,20 @@ pub struct State<'s> {
     affinity_preference: affinity::Preferred<'s>,
     images: Vec<ImageSpread>,
     nodes: usize,
+    tallies: Tallies,
+}
+
+impl State<'_> {
+    /// Begins with what earlier decisions have counted.
+    pub fn new(tallies: Tallies) -> Self {
+        Self { tallies, ..Self::default() }
+    }
+
+    /// Gives back what has been counted, for later decisions.
+    pub fn into_tallies(mut self) -> Tallies {
+        spread::give_back(&mut self);
+        self.tallies
+    }
 }
 
 /// A row of the table.

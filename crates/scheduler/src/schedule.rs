@@ -6,6 +6,7 @@ use crate::{
     explain::{self, Rejection},
     plugin::{self, FIXED_SCORES, Filter, PLUGINS, PluginSet, PreFilter, Refusal, Score, State},
     snapshot::{Node, Snapshot},
+    tally::Tallies,
     template::{Pod, TemplateId},
 };
 
@@ -52,6 +53,7 @@ pub struct Cycle {
     start: usize,
     random: u64,
     fixed: HashMap<TemplateId, Vec<Fixed>>,
+    tallies: Tallies,
     rejected: Option<(TemplateId, u64, Rejection)>,
 }
 
@@ -66,7 +68,7 @@ struct Fixed {
 impl Cycle {
     /// Begins with the first node; `seed` decides ties.
     pub fn new(seed: u64) -> Self {
-        Self { start: 0, random: seed, fixed: HashMap::new(), rejected: None }
+        Self { start: 0, random: seed, fixed: HashMap::new(), tallies: Tallies::default(), rejected: None }
     }
 
     /// The next number of the splitmix64 sequence.
@@ -127,17 +129,19 @@ fn decide(pod: &Pod, snapshot: &Snapshot, cycle: &mut Cycle) -> Decision {
     if snapshot.is_empty() {
         return Decision::Rejected(Rejection::no_nodes());
     }
-    let prepared = match prepare(pod, snapshot) {
+    let state = State::new(std::mem::take(&mut cycle.tallies));
+    let prepared = match prepare(pod, snapshot, state) {
         Ok(prepared) => prepared,
         Err(rejection) => return Decision::Rejected(rejection),
     };
     let mut memo = cycle.take_memo(pod, snapshot.len());
     let found = search(pod, snapshot, &prepared, cycle.start, &mut memo);
     cycle.start = (cycle.start + found.evaluated()) % snapshot.len();
+    let mut prepared = prepared;
     let decision = match found.feasible.as_slice() {
         [] => Decision::Rejected(explain::reject(pod, snapshot, &prepared, &found.refused)),
         feasible => {
-            let best = select(pod, snapshot, feasible, prepared.state, &memo, cycle);
+            let best = select(pod, snapshot, feasible, &mut prepared.state, &memo, cycle);
             Decision::Assigned {
                 node: best.facts.name.clone(),
                 evaluated: found.evaluated(),
@@ -146,6 +150,7 @@ fn decide(pod: &Pod, snapshot: &Snapshot, cycle: &mut Cycle) -> Decision {
         }
     };
     cycle.keep_memo(pod, memo);
+    cycle.tallies = prepared.state.into_tallies();
     decision
 }
 
@@ -160,8 +165,12 @@ pub struct Prepared<'s> {
     pub only: Option<(Vec<Box<str>>, PluginSet)>,
 }
 
-fn prepare<'s>(pod: &'s Pod, snapshot: &'s Snapshot) -> Result<Prepared<'s>, Rejection> {
-    let mut prepared = Prepared { state: State::default(), live: PluginSet::default(), only: None };
+fn prepare<'s>(
+    pod: &'s Pod,
+    snapshot: &'s Snapshot,
+    state: State<'s>,
+) -> Result<Prepared<'s>, Rejection> {
+    let mut prepared = Prepared { state, live: PluginSet::default(), only: None };
     for (index, row) in PLUGINS.iter().enumerate() {
         match (row.pre_filter)(pod, snapshot, &mut prepared.state) {
             PreFilter::Skip => {}
@@ -286,14 +295,14 @@ fn select<'s>(
     pod: &'s Pod,
     snapshot: &'s Snapshot,
     feasible: &[(usize, &'s Node)],
-    mut state: State<'s>,
+    state: &mut State<'s>,
     memo: &[Fixed],
     cycle: &mut Cycle,
 ) -> &'s Node {
     if let [(_, only)] = feasible {
         return only;
     }
-    let totals = total_scores(pod, snapshot, feasible, &mut state, memo);
+    let totals = total_scores(pod, snapshot, feasible, state, memo);
     let best = totals.iter().copied().max().unwrap_or(0);
     let ties = totals.iter().filter(|total| **total == best).count();
     let chosen = (cycle.random() % ties.max(1) as u64) as usize;

@@ -44,6 +44,8 @@ pub struct Node {
     pub facts: Arc<Facts>,
     /// The generation of `facts` and `allocatable`.
     pub declared: u64,
+    /// Where it is in the snapshot.
+    pub slot: usize,
     /// What it offers to pods.
     pub allocatable: Resources,
     /// How many pods it takes.
@@ -203,8 +205,13 @@ pub struct Snapshot {
     index: imbl::HashMap<Arc<str>, usize>,
     images: imbl::HashMap<Box<str>, ImageSpread>,
     generation: u64,
+    declared: u64,
     choosy: usize,
+    changes: Vector<(u64, usize)>,
 }
+
+/// Placements remembered for those who count along.
+const CHANGES_MAX: usize = 4096;
 
 impl Snapshot {
     /// How many nodes there are.
@@ -220,6 +227,19 @@ impl Snapshot {
     /// Which state of the cluster this is.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// The generation since which no node came, went or said something else about itself.
+    pub fn declared(&self) -> u64 {
+        self.declared
+    }
+
+    /// The slots of nodes on which pods came or went after `generation`; `None` where that is too long ago.
+    pub fn changed_since(&self, generation: u64) -> Option<impl Iterator<Item = usize>> {
+        let forgotten = self.changes.len() == CHANGES_MAX
+            && self.changes.front().is_some_and(|(oldest, _)| *oldest > generation);
+        let newer = self.changes.iter().rev().take_while(move |(at, _)| *at > generation);
+        (!forgotten).then(|| newer.map(|(_, slot)| *slot))
     }
 
     /// How many pods with pod affinity or anti-affinity are placed.
@@ -245,6 +265,11 @@ impl Snapshot {
         Some((slot, self.nodes.get(slot)?))
     }
 
+    /// The node at a slot.
+    pub fn at(&self, slot: usize) -> Option<&Node> {
+        self.nodes.get(slot).map(AsRef::as_ref)
+    }
+
     /// Where an image is; `None` where no node holds it.
     pub fn image(&self, name: &str) -> Option<ImageSpread> {
         self.images.get(name).copied()
@@ -253,8 +278,9 @@ impl Snapshot {
     /// Adds a node or replaces what it says about itself; its pods stay.
     pub fn set_node(&mut self, mut node: Node) -> NodeChange {
         let Some(slot) = self.index.get(&node.facts.name).copied() else {
-            self.touch();
+            self.declare();
             node.declared = self.generation;
+            node.slot = self.nodes.len();
             self.choosy += node.choosy.len();
             self.count_images(&Facts::default(), &node.facts);
             self.index.insert(node.facts.name.clone(), self.nodes.len());
@@ -275,7 +301,7 @@ impl Snapshot {
         };
         self.count_images(&old.facts, &node.facts);
         drop(old);
-        self.touch();
+        self.declare();
         let generation = self.generation;
         let current = Arc::make_mut(&mut self.nodes[slot]);
         current.facts = node.facts;
@@ -288,12 +314,13 @@ impl Snapshot {
     /// Removes a node and gives it back with its pods. The last node takes its slot.
     pub fn remove_node(&mut self, name: &str) -> Option<Arc<Node>> {
         let slot = self.index.remove(name)?;
-        self.touch();
-        let last = self.nodes.pop_back()?;
+        self.declare();
+        let mut last = self.nodes.pop_back()?;
         let removed = match slot == self.nodes.len() {
             true => last,
             false => {
                 self.index.insert(last.facts.name.clone(), slot);
+                Arc::make_mut(&mut last).slot = slot;
                 std::mem::replace(&mut self.nodes[slot], last)
             }
         };
@@ -314,7 +341,11 @@ impl Snapshot {
 
     fn change<T>(&mut self, name: &str, change: impl FnOnce(&mut Node) -> T) -> Option<T> {
         let slot = *self.index.get(name)?;
-        self.touch();
+        self.generation += 1;
+        self.changes.push_back((self.generation, slot));
+        if self.changes.len() > CHANGES_MAX {
+            self.changes.pop_front();
+        }
         let node = Arc::make_mut(&mut self.nodes[slot]);
         let choosy = node.choosy.len();
         let result = change(node);
@@ -322,8 +353,9 @@ impl Snapshot {
         Some(result)
     }
 
-    fn touch(&mut self) {
+    fn declare(&mut self) {
         self.generation += 1;
+        self.declared = self.generation;
     }
 
     fn count_images(&mut self, old: &Facts, new: &Facts) {

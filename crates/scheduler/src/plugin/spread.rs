@@ -15,6 +15,7 @@ use crate::{
     label::Selector,
     snapshot::{Group, Node, Snapshot},
     taint,
+    tally::{Tallies, Tally, TallyKey},
     template::{Pod, Spread, Template, TemplateId},
 };
 
@@ -45,14 +46,18 @@ pub(super) const PLUGIN: Plugin = Plugin {
     ..Plugin::BLANK
 };
 
+/// Tallies of soft constraints are numbered from here, those of required ones from zero.
+const SOFT: usize = 1 << 16;
+
 /// What the filter knows: per required constraint, its counts.
 #[derive(Debug, Default)]
 pub(super) struct Required<'s>(Vec<Domains<'s>>);
 
 #[derive(Debug)]
 struct Domains<'s> {
+    key: TallyKey,
     constraint: &'s Spread,
-    counts: HashMap<&'s str, i64>,
+    tally: Tally,
     least: i64,
     itself: i64,
 }
@@ -89,28 +94,44 @@ impl<'p> Counted<'p> {
 }
 
 fn pre_filter<'s>(pod: &'s Pod, snapshot: &'s Snapshot, state: &mut State<'s>) -> PreFilter {
-    let template = &*pod.template;
-    let required: Vec<&Spread> = template.spread.iter().filter(|one| one.required).collect();
+    let required: Vec<&Spread> = pod.template.spread.iter().filter(|one| one.required).collect();
     if required.is_empty() {
         return PreFilter::Skip;
     }
-    let eligible: Vec<&Node> = snapshot.nodes().map(AsRef::as_ref).filter(|n| has_all(n, &required)).collect();
-    let domains = required.iter().map(|constraint| domains(template, constraint, &eligible));
-    state.spread = Required(domains.collect());
+    for (index, constraint) in required.iter().enumerate() {
+        let key = (pod.template_id, index);
+        let tally = state.tallies.take(key);
+        state.spread.0.push(count_domains(pod, snapshot, constraint, &required, key, tally));
+    }
     PreFilter::Run
 }
 
-fn domains<'s>(pod: &'s Template, constraint: &'s Spread, nodes: &[&'s Node]) -> Domains<'s> {
-    let mut counted = Counted::new(pod, By::Selector(&constraint.selector));
-    let mut counts = HashMap::new();
-    for node in nodes.iter().filter(|node| includes(constraint, pod, node)) {
-        let value = node.label(&constraint.key).unwrap_or_default();
-        *counts.entry(value).or_default() += counted.on(node);
+fn count_domains<'s>(
+    pod: &'s Pod,
+    snapshot: &Snapshot,
+    constraint: &'s Spread,
+    required: &[&Spread],
+    key: TallyKey,
+    mut tally: Tally,
+) -> Domains<'s> {
+    let template = &*pod.template;
+    let mut counted = Counted::new(template, By::Selector(&constraint.selector));
+    let eligible = |node: &Node| has_all(node, required) && includes(constraint, template, node);
+    tally.refresh(snapshot, &constraint.key, eligible, |node| counted.on(node));
+    let (domains, fewest) = tally.least();
+    let least = if domains >= i64::from(constraint.min_domains) { fewest } else { 0 };
+    let itself = i64::from(constraint.selector.matches(&template.labels));
+    Domains { key, constraint, tally, least, itself }
+}
+
+/// Gives the tallies back, for the next pods made alike.
+pub(super) fn give_back(state: &mut State<'_>) {
+    for domains in std::mem::take(&mut state.spread.0) {
+        state.tallies.give_back(domains.key, domains.tally);
     }
-    let enough = counts.len() as i64 >= i64::from(constraint.min_domains);
-    let least = if enough { counts.values().copied().min().unwrap_or(0) } else { 0 };
-    let itself = i64::from(constraint.selector.matches(&pod.labels));
-    Domains { constraint, counts, least, itself }
+    for soft in std::mem::take(&mut state.spread_preference.constraints) {
+        state.tallies.give_back(soft.tally_key, soft.tally);
+    }
 }
 
 fn has_all(node: &Node, constraints: &[&Spread]) -> bool {
@@ -125,8 +146,8 @@ fn includes(constraint: &Spread, pod: &Template, node: &Node) -> bool {
 
 fn filter(_: &Pod, node: &Node, state: &State<'_>) -> Verdict {
     for domains in &state.spread.0 {
-        let Some(value) = node.label(&domains.constraint.key) else { return refuse_for_good(MISSING_LABEL) };
-        let here = domains.counts.get(value).copied().unwrap_or(0);
+        let Some(domain) = domains.tally.domain(node) else { return refuse_for_good(MISSING_LABEL) };
+        let here = domains.tally.within(domain);
         if here + domains.itself - domains.least > i64::from(domains.constraint.max_skew) {
             return refuse(SKEW);
         }
@@ -159,89 +180,92 @@ pub(super) struct Preferred<'s> {
 
 #[derive(Debug)]
 struct Soft<'s> {
+    tally_key: TallyKey,
     key: &'s str,
     max_skew: i32,
     /// The pod's own constraint; `None` for a default one.
     spread: Option<&'s Spread>,
-    /// Pods per domain, for every key but the host's name.
-    counts: HashMap<&'s str, i64>,
+    tally: Tally,
     weight: f64,
 }
 
 fn pre_score<'s>(pod: &'s Pod, snapshot: &'s Snapshot, nodes: &[&'s Node], state: &mut State<'s>) -> bool {
     let template = &*pod.template;
-    let mut soft = constraints(template);
+    let mut soft = constraints(pod, &mut state.tallies);
     if soft.is_empty() {
         return false;
     }
     let strict = !template.spread.is_empty();
     let keys: Vec<&str> = soft.iter().map(|one| one.key).collect();
     let complete = |node: &Node| !strict || keys.iter().all(|key| node.label(key).is_some());
-    let scored: Vec<&Node> = nodes.iter().copied().filter(|node| complete(node)).collect();
-    for one in soft.iter_mut().filter(|one| one.key != HOSTNAME) {
-        one.counts = scored.iter().filter_map(|node| node.label(one.key)).map(|value| (value, 0)).collect();
-        if !one.counts.is_empty() {
-            count(template, one, snapshot.nodes().map(AsRef::as_ref).filter(|node| complete(node)));
-        }
-    }
     for one in &mut soft {
-        let size = if one.key == HOSTNAME { scored.len() } else { one.counts.len() };
-        one.weight = ((size + 2) as f64).ln();
+        let by = match one.spread {
+            Some(spread) => By::Selector(&spread.selector),
+            None => By::Owner(template.owner.as_deref().unwrap_or_default()),
+        };
+        let mut counted = Counted::new(template, by);
+        let spread = one.spread;
+        let counts =
+            |node: &Node| complete(node) && spread.is_none_or(|spread| includes(spread, template, node));
+        one.tally.refresh(snapshot, one.key, counts, |node| counted.on(node));
     }
-    state.spread_preference = Preferred { constraints: soft, strict };
+    let preferred = Preferred { constraints: soft, strict };
+    state.spread_preference = preferred.weighed(nodes);
     true
 }
 
-fn constraints(pod: &Template) -> Vec<Soft<'_>> {
-    if !pod.spread.is_empty() {
-        let own = pod.spread.iter().filter(|one| !one.required);
-        return own.map(|one| Soft::new(&one.key, one.max_skew, Some(one))).collect();
-    }
-    match pod.owner {
-        Some(_) => DEFAULT_SKEW.iter().map(|(key, skew)| Soft::new(key, *skew, None)).collect(),
-        None => Vec::new(),
-    }
+fn constraints<'s>(pod: &'s Pod, tallies: &mut Tallies) -> Vec<Soft<'s>> {
+    let own = pod.template.spread.iter().filter(|one| !one.required);
+    let own = own.map(|one| (&*one.key, one.max_skew, Some(one)));
+    let default = DEFAULT_SKEW.iter().map(|(key, skew)| (*key, *skew, None));
+    let none_given = pod.template.spread.is_empty() && pod.template.owner.is_some();
+    let all = own.chain(default.filter(|_| none_given)).enumerate();
+    let soft = all.map(|(index, (key, max_skew, spread))| {
+        let tally_key = (pod.template_id, SOFT + index);
+        Soft { tally_key, key, max_skew, spread, tally: tallies.take(tally_key), weight: 0.0 }
+    });
+    soft.collect()
 }
 
-impl<'s> Soft<'s> {
-    fn new(key: &'s str, max_skew: i32, spread: Option<&'s Spread>) -> Self {
-        Self { key, max_skew, spread, counts: HashMap::new(), weight: 0.0 }
-    }
-}
-
-fn counted<'p>(pod: &'p Template, soft: &Soft<'p>) -> Counted<'p> {
-    let by = match soft.spread {
-        Some(spread) => By::Selector(&spread.selector),
-        None => By::Owner(pod.owner.as_deref().unwrap_or_default()),
-    };
-    Counted::new(pod, by)
-}
-
-fn count<'s>(pod: &'s Template, soft: &mut Soft<'s>, nodes: impl Iterator<Item = &'s Node>) {
-    let mut counted = counted(pod, soft);
-    for node in nodes {
-        let included = soft.spread.is_none_or(|spread| includes(spread, pod, node));
-        let domain = node.label(soft.key).and_then(|value| soft.counts.get_mut(value));
-        if let (true, Some(domain)) = (included, domain) {
-            *domain += counted.on(node);
+impl Preferred<'_> {
+    /// Weighs each constraint by the number of domains among the nodes to be scored, so that many
+    /// small domains do not count less than a few large ones.
+    fn weighed(mut self, nodes: &[&Node]) -> Self {
+        let sizes: Vec<usize> = self.constraints.iter().map(|soft| self.size(soft, nodes)).collect();
+        for (soft, size) in self.constraints.iter_mut().zip(sizes) {
+            soft.weight = ((size + 2) as f64).ln();
         }
+        self
+    }
+
+    fn size(&self, soft: &Soft<'_>, nodes: &[&Node]) -> usize {
+        let scored = nodes.iter().filter(|node| !self.leaves_out(node));
+        if soft.key == HOSTNAME {
+            return scored.count();
+        }
+        let mut seen = vec![false; soft.tally.values()];
+        scored.filter_map(|node| soft.tally.domain(node)).for_each(|domain| seen[domain] = true);
+        seen.into_iter().filter(|seen| *seen).count()
+    }
+
+    /// Whether a node lacks a label that it would have to have.
+    fn leaves_out(&self, node: &Node) -> bool {
+        self.strict && self.constraints.iter().any(|soft| soft.tally.domain(node).is_none())
     }
 }
 
 /// A node's score for `normalize`: higher is worse. Nodes that are left out get [`LEFT_OUT`].
-fn score(pod: &Pod, node: &Node, state: &State<'_>) -> i64 {
+fn score(_: &Pod, node: &Node, state: &State<'_>) -> i64 {
     let preferred = &state.spread_preference;
+    if preferred.leaves_out(node) {
+        return LEFT_OUT;
+    }
     let mut sum = 0.0;
     for soft in &preferred.constraints {
-        let Some(value) = node.label(soft.key) else {
-            if preferred.strict {
-                return LEFT_OUT;
-            }
-            continue;
-        };
+        let Some(domain) = soft.tally.domain(node) else { continue };
         let pods = match soft.key {
-            HOSTNAME => counted(&pod.template, soft).on(node),
-            _ => soft.counts.get(value).copied().unwrap_or(0),
+            HOSTNAME => soft.tally.on(node),
+            _ => soft.tally.within(domain),
         };
         sum += pods as f64 * soft.weight + f64::from(soft.max_skew - 1);
     }
