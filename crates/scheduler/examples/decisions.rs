@@ -30,8 +30,8 @@ fn main() {
             spec.node_selector = Some(map(&[("topology.kubernetes.io/zone", "zone-1")]));
         }),
         ("spread over zones", |spec| {
-            spec.topology_spread_constraints = Some(vec![
-                k8s_openapi::api::core::v1::TopologySpreadConstraint {
+            spec.topology_spread_constraints =
+                Some(vec![k8s_openapi::api::core::v1::TopologySpreadConstraint {
                     max_skew: 5,
                     topology_key: "topology.kubernetes.io/zone".into(),
                     when_unsatisfiable: "DoNotSchedule".into(),
@@ -40,8 +40,7 @@ fn main() {
                         ..LabelSelector::default()
                     }),
                     ..Default::default()
-                },
-            ]);
+                }]);
         }),
         ("unschedulable", |spec| {
             spec.node_selector = Some(map(&[("disk", "none")]));

@@ -231,3 +231,6 @@ fn shortened(note: &str) -> String {
     let end = note.floor_char_boundary(NOTE_MAX - MARK.len());
     format!("{}{MARK}", &note[..end])
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,10 +105,10 @@ impl Cluster {
     /// Takes a deleted or finished pod out of the account.
     pub fn remove_pod(&mut self, uid: &str) -> Option<Arc<Pod>> {
         let placed = self.placed.remove(uid)?;
-        if self.snapshot.remove_pod(&placed.node, uid).is_none() {
-            if let Some(strays) = self.strays.get_mut(&placed.node) {
-                strays.remove(uid);
-            }
+        if self.snapshot.remove_pod(&placed.node, uid).is_none()
+            && let Some(strays) = self.strays.get_mut(&placed.node)
+        {
+            strays.remove(uid);
         }
         Some(placed.pod)
     }

@@ -110,7 +110,9 @@ impl Selector {
         Self(selector.map(|selector| {
             let equal = selector.match_labels.iter().flatten().map(|(k, v)| Requirement::equals(k, v));
             let other = selector.match_expressions.iter().flatten();
-            equal.chain(other.map(|e| Requirement::decode(&e.key, &e.operator, e.values.as_deref()))).collect()
+            equal
+                .chain(other.map(|e| Requirement::decode(&e.key, &e.operator, e.values.as_deref())))
+                .collect()
         }))
     }
 

@@ -56,7 +56,8 @@ fn never() -> String {
 /// The node without the pods of lower priority; `None` where there are none.
 fn without_lower(pod: &Pod, node: &Node) -> Option<Node> {
     let lower = |other: &Pod| other.template.priority < pod.template.priority;
-    let victims: Vec<_> = node.pods.iter().filter(|other| lower(other)).map(|other| other.uid.clone()).collect();
+    let victims: Vec<_> =
+        node.pods.iter().filter(|other| lower(other)).map(|other| other.uid.clone()).collect();
     if victims.is_empty() {
         return None;
     }

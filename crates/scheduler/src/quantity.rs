@@ -19,9 +19,8 @@ const FRACTION_DIGITS_MAX: usize = 18;
 
 /// Computes `text * 10^power`, rounded up and held within `i64`.
 fn scaled(text: &str, power: i32) -> Option<i64> {
-    let number_end = text
-        .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-')))
-        .unwrap_or(text.len());
+    let number_end =
+        text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '+' | '-'))).unwrap_or(text.len());
     let (number, suffix) = text.split_at(number_end);
     let (digits, fraction) = mantissa(number)?;
     let (factor, exponent) = unit(suffix)?;
@@ -70,11 +69,8 @@ fn unit(suffix: &str) -> Option<(i128, i32)> {
 /// Multiplies by a power of ten, rounding away from zero and saturating.
 fn shift(digits: i128, exponent: i32) -> i64 {
     let ten = 10_i128.saturating_pow(exponent.unsigned_abs());
-    let shifted = if exponent >= 0 {
-        digits.saturating_mul(ten)
-    } else {
-        digits / ten + (digits % ten).signum()
-    };
+    let shifted =
+        if exponent >= 0 { digits.saturating_mul(ten) } else { digits / ten + (digits % ten).signum() };
     shifted.clamp(i64::MIN.into(), i64::MAX.into()) as i64
 }
 

@@ -23,7 +23,12 @@ use std::{
     time::Duration,
 };
 
-use crate::{event::Event, plugin::PluginSet, template::{Pod, TemplateId}, time::Time};
+use crate::{
+    event::Event,
+    plugin::PluginSet,
+    template::{Pod, TemplateId},
+    time::Time,
+};
 
 /// The first backoff.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use k8s_openapi::{
-    api::core::v1 as core,
-    apimachinery::pkg::api::resource::Quantity,
-};
+use k8s_openapi::{api::core::v1 as core, apimachinery::pkg::api::resource::Quantity};
 
 use crate::quantity;
 

@@ -8,7 +8,11 @@
 //! deleted. Deletions are found by comparing counts on every tick, and sweeping
 //! when they differ; so they are seen at most a tick later.
 
-use std::{collections::HashMap, sync::Arc, time::{Duration, Instant}};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -92,7 +96,7 @@ pub async fn run(
     }
     let (reports, inbox) = mpsc::channel(report::BACKLOG_MAX);
     let reporter = tokio::spawn(report::run(client.clone(), pods.reader(), config.name.clone(), inbox));
-    let mut runner = Runner::new(client, &pods, &nodes, config, reports);
+    let mut runner = Runner::new(client, &pods, &nodes, &config, reports);
     runner.load();
     let result = runner.turn_until(pods, nodes, shutdown).await;
     runner.finish().await;
@@ -120,7 +124,7 @@ impl Runner {
         client: Client,
         pods: &ReflectHandle<Pod>,
         nodes: &ReflectHandle<Node>,
-        config: Config,
+        config: &Config,
         reports: mpsc::Sender<Report>,
     ) -> Self {
         Self {
@@ -341,3 +345,6 @@ impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Seen<K> {
         self.known.extract_if(|uid, object| !is_there(uid, object)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

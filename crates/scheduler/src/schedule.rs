@@ -71,6 +71,12 @@ impl Cycle {
         Self { start: 0, random: seed, fixed: HashMap::new(), tallies: Tallies::default(), rejected: None }
     }
 
+    /// Goes on where this one would, but remembers nothing.
+    #[cfg(test)]
+    pub(crate) fn without_memos(&self) -> Self {
+        Self { start: self.start, ..Self::new(self.random) }
+    }
+
     /// The next number of the splitmix64 sequence.
     fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -113,10 +119,11 @@ pub fn nodes_to_find(nodes: usize) -> usize {
 /// not be placed in the snapshot. A pod rejected at a generation of the
 /// snapshot is rejected again, without a search, until the generation changes.
 pub fn schedule(pod: &Pod, snapshot: &Snapshot, cycle: &mut Cycle) -> Decision {
-    if let Some((template, generation, rejection)) = &cycle.rejected {
-        if *template == pod.template_id && *generation == snapshot.generation() && pod.node.is_none() {
-            return Decision::Rejected(rejection.clone());
-        }
+    if let Some((template, generation, rejection)) = &cycle.rejected
+        && (*template, *generation) == (pod.template_id, snapshot.generation())
+        && pod.node.is_none()
+    {
+        return Decision::Rejected(rejection.clone());
     }
     let decision = decide(pod, snapshot, cycle);
     if let (Decision::Rejected(rejection), None) = (&decision, &pod.node) {
@@ -165,11 +172,7 @@ pub struct Prepared<'s> {
     pub only: Option<(Vec<Box<str>>, PluginSet)>,
 }
 
-fn prepare<'s>(
-    pod: &'s Pod,
-    snapshot: &'s Snapshot,
-    state: State<'s>,
-) -> Result<Prepared<'s>, Rejection> {
+fn prepare<'s>(pod: &'s Pod, snapshot: &'s Snapshot, state: State<'s>) -> Result<Prepared<'s>, Rejection> {
     let mut prepared = Prepared { state, live: PluginSet::default(), only: None };
     for (index, row) in PLUGINS.iter().enumerate() {
         match (row.pre_filter)(pod, snapshot, &mut prepared.state) {
@@ -209,9 +212,7 @@ fn search<'s>(
             let named = names.iter().filter_map(|name| snapshot.node(name));
             look_at(pod, named, names.len(), prepared, memo)
         }
-        None => {
-            look_at(pod, snapshot.nodes_from(start), nodes_to_find(snapshot.len()), prepared, memo)
-        }
+        None => look_at(pod, snapshot.nodes_from(start), nodes_to_find(snapshot.len()), prepared, memo),
     }
 }
 

@@ -36,7 +36,11 @@ impl Taint {
     /// Takes over a taint; one with an effect unknown to the API does nothing and gives `None`.
     pub fn decode(taint: &core::Taint) -> Option<Self> {
         let value = taint.value.as_deref().unwrap_or_default();
-        Some(Self { key: taint.key.as_str().into(), value: value.into(), effect: Effect::decode(&taint.effect)? })
+        Some(Self {
+            key: taint.key.as_str().into(),
+            value: value.into(),
+            effect: Effect::decode(&taint.effect)?,
+        })
     }
 
     /// The taint that cordoning stands for.

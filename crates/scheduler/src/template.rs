@@ -7,10 +7,7 @@
 //! Two pods with equal templates get equal verdicts from every plugin, so the
 //! identity of the template is the key of every memo.
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use k8s_openapi::api::core::v1 as core;
 
@@ -162,7 +159,9 @@ impl Templates {
             uid: text(&pod.metadata.uid).into(),
             name: text(&pod.metadata.name).into(),
             node: node.filter(|name| !name.is_empty()).map(Arc::from),
-            gated: spec_of(pod).and_then(|spec| spec.scheduling_gates.as_ref()).is_some_and(|g| !g.is_empty()),
+            gated: spec_of(pod)
+                .and_then(|spec| spec.scheduling_gates.as_ref())
+                .is_some_and(|g| !g.is_empty()),
             terminating: pod.metadata.deletion_timestamp.is_some(),
             template_id,
             template,

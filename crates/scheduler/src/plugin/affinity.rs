@@ -36,7 +36,6 @@ pub(super) const PLUGIN: Plugin = Plugin {
     score: Score::Live(score),
     normalize: Normalize::Own(normalize),
     hint,
-    ..Plugin::BLANK
 };
 
 /// Amounts per label key and value.

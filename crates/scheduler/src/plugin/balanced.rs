@@ -1,11 +1,7 @@
 //! NodeResourcesBalancedAllocation: prefers nodes whose cpu and memory the pod fills evenly.
 
 use super::{Plugin, SCORE_MAX, Score};
-use crate::{
-    resources::Resources,
-    snapshot::Node,
-    template::Pod,
-};
+use crate::{resources::Resources, snapshot::Node, template::Pod};
 
 /// The row.
 pub(super) const PLUGIN: Plugin = Plugin {

@@ -12,13 +12,8 @@ const SIZE_MIN: i64 = 23 * 1024 * 1024;
 const SIZE_MAX_PER_CONTAINER: i64 = 1000 * 1024 * 1024;
 
 /// The row.
-pub(super) const PLUGIN: Plugin = Plugin {
-    name: "ImageLocality",
-    weight: 1,
-    pre_score,
-    score: Score::Live(score),
-    ..Plugin::BLANK
-};
+pub(super) const PLUGIN: Plugin =
+    Plugin { name: "ImageLocality", weight: 1, pre_score, score: Score::Live(score), ..Plugin::BLANK };
 
 fn pre_score<'s>(pod: &'s Pod, snapshot: &'s Snapshot, _: &[&'s Node], state: &mut State<'s>) -> bool {
     let found = pod.template.images.iter().map(|image| snapshot.image(image).unwrap_or_default());

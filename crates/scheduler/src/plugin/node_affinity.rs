@@ -18,7 +18,6 @@ pub(super) const PLUGIN: Plugin = Plugin {
     score: Score::Fixed(score),
     normalize: Normalize::Largest,
     hint,
-    ..Plugin::BLANK
 };
 
 /// Whether the pod's required node affinity and node selector admit the node.

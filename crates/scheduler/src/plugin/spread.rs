@@ -43,7 +43,6 @@ pub(super) const PLUGIN: Plugin = Plugin {
     score: Score::Live(score),
     normalize: Normalize::Own(normalize),
     hint,
-    ..Plugin::BLANK
 };
 
 /// Tallies of soft constraints are numbered from here, those of required ones from zero.
@@ -163,7 +162,8 @@ fn hint(pod: &Pod, event: &Event<'_>) -> bool {
             other.template.namespace == template.namespace && one.selector.matches(&other.template.labels)
         }),
         Event::Node(node, change) => {
-            (change.added || change.labels || change.taints) && required.all(|one| node.label(&one.key).is_some())
+            (change.added || change.labels || change.taints)
+                && required.all(|one| node.label(&one.key).is_some())
                 || change.labels
         }
         Event::NodeGone(node) => required.any(|one| node.label(&one.key).is_some()),
