@@ -21,14 +21,14 @@ struct Placed {
 }
 
 /// What a pod event changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum PodChange {
     /// Nothing that scheduling reads.
     None,
-    /// It appeared on its node, or its labels or requests changed there.
+    /// It appeared on its node.
     Placed,
-    /// It asks for less than before.
-    Shrunk,
+    /// It was this before.
+    Changed(Arc<Pod>),
 }
 
 /// Nodes, placed pods, and pods whose node is missing.
@@ -94,7 +94,7 @@ impl Cluster {
                 placed.assumed = false;
                 return PodChange::None;
             }
-            Some(placed) => shrunk(&placed.pod, &pod),
+            Some(placed) => PodChange::Changed(placed.pod.clone()),
             None => PodChange::Placed,
         };
         self.remove_pod(&pod.uid.clone());
@@ -131,10 +131,4 @@ impl Cluster {
         }
         self.placed.insert(pod.uid.clone(), Placed { pod, node: node.clone(), assumed });
     }
-}
-
-fn shrunk(old: &Pod, new: &Pod) -> PodChange {
-    let (old, new) = (&old.template.requests, &new.template.requests);
-    let smaller = new.milli_cpu < old.milli_cpu || new.memory < old.memory;
-    if smaller { PodChange::Shrunk } else { PodChange::Placed }
 }

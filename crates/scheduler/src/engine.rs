@@ -80,7 +80,7 @@ impl Engine {
         match self.cluster.set_pod(pod.clone(), node) {
             PodChange::None => {}
             PodChange::Placed => self.queue.event(&Event::Placed(pod), now),
-            PodChange::Shrunk => self.queue.event(&Event::Freed(pod), now),
+            PodChange::Changed(old) => self.queue.event(&Event::Changed(&old, pod), now),
         }
     }
 

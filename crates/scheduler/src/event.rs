@@ -12,8 +12,10 @@ pub enum Event<'a> {
     Node(&'a Node, NodeChange),
     /// A node went.
     NodeGone(&'a Node),
-    /// A pod was placed on a node, or its labels changed there.
+    /// A pod was placed on a node.
     Placed(&'a Pod),
-    /// A placed pod went, finished, or asks for less.
+    /// A placed pod went or finished.
     Freed(&'a Pod),
+    /// A placed pod changed on its node: what it was, and what it is.
+    Changed(&'a Pod, &'a Pod),
 }

@@ -11,6 +11,7 @@
 use std::{
     collections::HashMap,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -33,6 +34,13 @@ use crate::{
 const TICK: Duration = Duration::from_millis(100);
 /// The longest pause of a sweep per object swept, so that sweeping stays under 2 percent of a core.
 const SWEEP_REST_PER_OBJECT: Duration = Duration::from_micros(20);
+/// How often a reflector that seems to have nothing is asked again. It says so, and wakes nobody, for
+/// each announced object that is gone by now.
+const ASK_AGAIN: usize = 8;
+/// The same while objects go, when many in a row may be gone.
+const ASK_AGAIN_WHILE_OBJECTS_GO: usize = 1024;
+/// How long that lasts after the last was found gone.
+const OBJECTS_GO_FOR: Duration = Duration::from_secs(1);
 /// Events taken in before decisions are made again.
 const EVENTS_PER_TURN: usize = 1024;
 
@@ -171,8 +179,8 @@ impl Runner {
                 biased;
                 () = &mut shutdown => return Ok(()),
                 Some(done) = self.bindings.join_next() => self.bound(done),
-                node = nodes.next() => self.set_node(&*ended("Node", node)?),
-                pod = pods.next() => self.set_pod(&*ended("Pod", pod)?),
+                node = announced(&mut nodes, self.nodes.patience()) => self.set_node(&*ended("Node", node)?),
+                pod = announced(&mut pods, self.pods.patience()) => self.set_pod(&*ended("Pod", pod)?),
                 _ = tick.tick() => self.sweep(),
                 () = tokio::time::sleep(rest.unwrap_or_default()), if rest.is_some() => {}
             }
@@ -186,11 +194,11 @@ impl Runner {
         nodes: &mut ReflectHandle<Node>,
     ) -> Result<(), RunError> {
         for _ in 0..EVENTS_PER_TURN {
-            let Some(node) = nodes.next().now_or_never() else { break };
+            let Some(node) = announced(nodes, self.nodes.patience()).now_or_never() else { break };
             self.set_node(&*ended("Node", node)?);
         }
         for _ in 0..EVENTS_PER_TURN {
-            let Some(pod) = pods.next().now_or_never() else { break };
+            let Some(pod) = announced(pods, self.pods.patience()).now_or_never() else { break };
             self.set_pod(&*ended("Pod", pod)?);
         }
         while let Some(done) = self.bindings.try_join_next() {
@@ -291,6 +299,18 @@ impl Runner {
     }
 }
 
+/// The next announced object that still exists; `None` when the reflector has ended.
+async fn announced<K>(handle: &mut ReflectHandle<K>, patience: usize) -> Option<Arc<K>>
+where
+    K: kube::Resource<DynamicType = ()> + Clone + 'static,
+{
+    std::future::poll_fn(|context| {
+        let polls = (0..patience).map(|_| handle.poll_next_unpin(context));
+        polls.into_iter().find(Poll::is_ready).unwrap_or(Poll::Pending)
+    })
+    .await
+}
+
 fn ended<K>(kind: &'static str, object: Option<Arc<K>>) -> Result<Arc<K>, RunError> {
     object.ok_or(RunError::Ended { kind })
 }
@@ -305,11 +325,12 @@ struct Seen<K: kube::Resource<DynamicType = ()> + Clone + 'static> {
     reader: Store<K>,
     known: HashMap<Arc<str>, ObjectRef<K>>,
     rest_until: Instant,
+    last_gone: Option<Instant>,
 }
 
 impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Seen<K> {
     fn new(reader: Store<K>) -> Self {
-        Self { reader, known: HashMap::new(), rest_until: Instant::now() }
+        Self { reader, known: HashMap::new(), rest_until: Instant::now(), last_gone: None }
     }
 
     fn note(&mut self, object: &K) {
@@ -330,6 +351,13 @@ impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Seen<K> {
         (key.uid == **uid).then_some((key, object))
     }
 
+    /// How often to ask the reflector for more.
+    fn patience(&self) -> usize {
+        let lately = self.last_gone.is_some_and(|at| at.elapsed() < OBJECTS_GO_FOR);
+        let go = lately || self.reader.len() < self.known.len();
+        if go { ASK_AGAIN_WHILE_OBJECTS_GO } else { ASK_AGAIN }
+    }
+
     /// Forgets and returns what the reflector no longer has.
     fn gone(&mut self) -> Vec<(Arc<str>, ObjectRef<K>)> {
         let now = Instant::now();
@@ -342,7 +370,9 @@ impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Seen<K> {
         let is_there = |uid: &str, object: &ObjectRef<K>| {
             reader.get(object).is_some_and(|found| found.meta().uid.as_deref() == Some(uid))
         };
-        self.known.extract_if(|uid, object| !is_there(uid, object)).collect()
+        let gone: Vec<_> = self.known.extract_if(|uid, object| !is_there(uid, object)).collect();
+        self.last_gone = if gone.is_empty() { self.last_gone } else { Some(now) };
+        gone
     }
 }
 

@@ -152,12 +152,15 @@ fn is_near(terms: &[PodTerm], node: &Node, required: &Required<'_>) -> bool {
 
 fn hint(pod: &Pod, event: &Event<'_>) -> bool {
     let template = &pod.template;
+    let wanted = |other: &Pod| matches_all(&template.affinity, &other.template);
+    let in_the_way = |other: &Pod| {
+        template.anti_affinity.iter().any(|term| term.matches(&other.template))
+            || other.template.anti_affinity.iter().any(|term| term.matches(template))
+    };
     match event {
-        Event::Placed(other) => matches_all(&template.affinity, &other.template),
-        Event::Freed(other) => {
-            template.anti_affinity.iter().any(|term| term.matches(&other.template))
-                || other.template.anti_affinity.iter().any(|term| term.matches(template))
-        }
+        Event::Placed(other) => wanted(other),
+        Event::Freed(other) => in_the_way(other),
+        Event::Changed(old, new) => in_the_way(old) || wanted(new),
         Event::Node(_, change) => change.added || change.labels,
         Event::NodeGone(_) => false,
     }

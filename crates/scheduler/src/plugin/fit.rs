@@ -100,9 +100,17 @@ fn share(part: i64, whole: i64) -> i64 {
 fn hint(pod: &Pod, event: &Event<'_>) -> bool {
     match event {
         Event::Freed(_) => true,
+        Event::Changed(old, new) => is_smaller(&new.template.requests, &old.template.requests),
         Event::Node(node, change) => (change.added || change.allocatable) && fits_empty(pod, node),
         Event::NodeGone(_) | Event::Placed(_) => false,
     }
+}
+
+/// Whether less of some resource is asked for.
+fn is_smaller(new: &Resources, old: &Resources) -> bool {
+    let mut largest = new.clone();
+    largest.raise_to(old);
+    largest != *new
 }
 
 fn fits_empty(pod: &Pod, node: &Node) -> bool {

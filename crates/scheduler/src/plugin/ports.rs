@@ -39,7 +39,7 @@ fn hint(pod: &Pod, event: &Event<'_>) -> bool {
     match event {
         Event::Node(_, change) => change.added,
         Event::Freed(other) => filter(&pod.template.ports, &other.template.ports).is_err(),
-        Event::NodeGone(_) | Event::Placed(_) => false,
+        Event::NodeGone(_) | Event::Placed(_) | Event::Changed(..) => false,
     }
 }
 

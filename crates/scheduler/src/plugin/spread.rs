@@ -157,15 +157,14 @@ fn filter(_: &Pod, node: &Node, state: &State<'_>) -> Verdict {
 fn hint(pod: &Pod, event: &Event<'_>) -> bool {
     let template = &pod.template;
     let mut required = template.spread.iter().filter(|one| one.required);
+    let counts = |other: &Pod| {
+        let (other, same) = (&other.template, other.template.namespace == template.namespace);
+        same && required.clone().any(|one| one.selector.matches(&other.labels))
+    };
     match event {
-        Event::Placed(other) | Event::Freed(other) => required.any(|one| {
-            other.template.namespace == template.namespace && one.selector.matches(&other.template.labels)
-        }),
-        Event::Node(node, change) => {
-            (change.added || change.labels || change.taints)
-                && required.all(|one| node.label(&one.key).is_some())
-                || change.labels
-        }
+        Event::Placed(other) | Event::Freed(other) => counts(other),
+        Event::Changed(old, new) => counts(old) || counts(new),
+        Event::Node(_, change) => change.added || change.labels || change.taints,
         Event::NodeGone(node) => required.any(|one| node.label(&one.key).is_some()),
     }
 }
