@@ -20,6 +20,11 @@
 //! - A node is never given more than it offers, by anything the API has shown.
 //! - A pod is in one place of the queue, or accounted to a node, until it is gone.
 //! - What is not supported refuses the pod with a message that names it.
+//!
+//! Refused, and so waiting: pods with `resourceClaims`, and pod affinity with a
+//! `namespaceSelector` other than the empty one. Not looked at: where volumes
+//! can be attached (VolumeBinding, VolumeZone, NodeVolumeLimits). Not done:
+//! eviction of pods of lower priority ([`preempt`] says where it would help).
 
 pub mod bind;
 pub mod cluster;

@@ -152,3 +152,6 @@ impl Tally {
         (counted.count() as i64, fewest)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,3 +155,21 @@ async fn a_reflector_that_ends_is_an_error_that_names_it() {
     let ended = run(client, pods, nodes, Config::default(), std::future::pending()).await;
     assert_eq!(ended.expect_err("no pods to schedule").to_string(), "the Pod reflector ended");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn announcements_of_objects_that_are_gone_hide_none_behind_them() {
+    let (client, mut written) = recording_client();
+    let (pod_feed, pods) = reflector::<Pod>();
+    let (node_feed, nodes) = reflector::<Node>();
+    let running = tokio::spawn(run(client, pods, nodes, Config::default(), std::future::pending()));
+    list(&node_feed, [node("a")]);
+    list(&pod_feed, []);
+    for number in 0..500 {
+        let gone = pod(&format!("gone-{number}"), "2");
+        pod_feed.unbounded_send(Ok(watcher::Event::Apply(gone.clone()))).expect("the reflector runs");
+        pod_feed.unbounded_send(Ok(watcher::Event::Delete(gone))).expect("the reflector runs");
+    }
+    pod_feed.unbounded_send(Ok(watcher::Event::Apply(pod("web", "1")))).expect("the reflector runs");
+    wait_for(&mut written, "POST /api/v1/namespaces/ns/pods/web/binding").await;
+    running.abort();
+}
