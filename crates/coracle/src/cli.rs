@@ -1,14 +1,15 @@
 //! The command line.
 
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::server;
+use crate::{lifecycle, server};
 
 /// From source code to a safely released service, on a Kubernetes cluster in one binary.
 #[derive(Parser)]
@@ -20,34 +21,133 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Start a cluster in the background and wait until it is ready.
+    #[command(
+        after_help = "Examples:\n  coracle up\n  coracle up --data-dir /tmp/try --api-port 16443 --no-kubeconfig"
+    )]
+    Up(UpArgs),
+    /// Stop the cluster; with --purge also remove all that it kept.
+    #[command(after_help = "Examples:\n  coracle down\n  coracle down --purge")]
+    Down(DownArgs),
+    /// Show whether the cluster runs, where, and what it uses.
+    Status(DataDir),
     /// Run a server in the foreground, as a service manager does.
     #[command(after_help = "Example:\n  coracle server --data-dir /var/lib/coracle --api-port 6443")]
     Server(ServerArgs),
+    /// Print the versions of coracle and of the Kubernetes API it serves.
+    Version,
+    /// Print a completion script for a shell.
+    #[command(after_help = "Example:\n  coracle completion bash > /etc/bash_completion.d/coracle")]
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(clap::Args)]
+struct DataDir {
+    /// Where everything is kept.
+    #[arg(long, default_value = "/var/lib/coracle")]
+    data_dir: PathBuf,
 }
 
 #[derive(clap::Args)]
 struct ServerArgs {
-    /// Where everything is kept.
-    #[arg(long, default_value = "/var/lib/coracle")]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data_dir: DataDir,
     /// The port of the Kubernetes API.
     #[arg(long, default_value_t = 6443)]
     api_port: u16,
 }
 
+#[derive(clap::Args)]
+struct UpArgs {
+    #[command(flatten)]
+    server: ServerArgs,
+    /// The kubeconfig that gets the context `coracle` [default: the first of $KUBECONFIG, or ~/.kube/config].
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Leave the user's kubeconfig alone.
+    #[arg(long, conflicts_with = "kubeconfig")]
+    no_kubeconfig: bool,
+}
+
+#[derive(clap::Args)]
+struct DownArgs {
+    #[command(flatten)]
+    data_dir: DataDir,
+    /// Remove the data directory too.
+    #[arg(long)]
+    purge: bool,
+}
+
+impl ServerArgs {
+    fn config(&self) -> server::Config {
+        server::Config { data_dir: self.data_dir.data_dir.clone(), api_port: self.api_port }
+    }
+}
+
+impl UpArgs {
+    fn user_kubeconfig(&self) -> Option<PathBuf> {
+        if self.no_kubeconfig {
+            return None;
+        }
+        self.kubeconfig.clone().or_else(default_kubeconfig)
+    }
+}
+
+/// The user's kubeconfig; under sudo that of who called it.
+fn default_kubeconfig() -> Option<PathBuf> {
+    if let Some(list) = std::env::var_os("KUBECONFIG") {
+        return std::env::split_paths(&list).find(|path| !path.as_os_str().is_empty());
+    }
+    let home = match std::env::var("SUDO_USER") {
+        Ok(user) => home_of(&user, &std::fs::read_to_string("/etc/passwd").ok()?)?,
+        Err(_) => PathBuf::from(std::env::var_os("HOME")?),
+    };
+    Some(home.join(".kube/config"))
+}
+
+/// The home directory in a line of passwd(5).
+fn home_of(user: &str, passwd: &str) -> Option<PathBuf> {
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(user))?;
+    line.split(':').nth(5).map(PathBuf::from)
+}
+
 /// Runs the command that the process was given.
 pub fn run() -> Result<ExitCode> {
+    let mut out = std::io::stdout();
     match Cli::parse().command {
-        Command::Server(args) => serve(&args),
+        Command::Up(args) => {
+            lifecycle::up(&args.server.config(), args.user_kubeconfig().as_deref(), &mut out)?;
+        }
+        Command::Down(args) => lifecycle::down(&args.data_dir.data_dir, args.purge, &mut out)?,
+        Command::Status(args) => {
+            let runs = lifecycle::status(&args.data_dir, &mut out)?;
+            return Ok(if runs { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Server(args) => return serve(&args),
+        Command::Version => {
+            let (own, kubernetes) = (env!("CARGO_PKG_VERSION"), server::KUBERNETES_VERSION);
+            writeln!(out, "coracle {own}, serving the API of Kubernetes {kubernetes}")?;
+        }
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "coracle", &mut out);
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn serve(args: &ServerArgs) -> Result<ExitCode> {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().ok().context("a TLS provider is installed already")?;
-    let config = server::Config { data_dir: args.data_dir.clone(), api_port: args.api_port };
+    let config = args.config();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();

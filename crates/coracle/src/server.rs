@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kubeconfig::kubeconfig;
 use crate::pki::{Pki, Subject, private_dir, write_private};
-use crate::{bootstrap, listener, ports};
+use crate::{bootstrap, lifecycle, listener, notify, ports};
 
 /// The Kubernetes version whose API we serve.
 pub const KUBERNETES_VERSION: &str = "v1.36.2";
@@ -49,6 +49,8 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     let component = Peer::Component(Arc::new(User::new("system:apiserver", &["system:masters"])));
     let serving = tokio::spawn(listener::serve(socket, tls, server.clone(), stop.clone()));
     bootstrap::run(&server, &component).await?;
+    lifecycle::record(config)?;
+    notify::ready();
     tracing::info!(address, "ready");
     tokio::select! {
         fed = feeder => fed.context("the watch cache panicked")?.context("the watch cache stopped")?,
