@@ -11,9 +11,11 @@
 
 pub mod json;
 pub mod merge;
+pub mod strategic;
 
 pub use json::JsonPatch;
 pub use merge::MergePatch;
+pub use strategic::StrategicPatch;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
