@@ -18,6 +18,7 @@
 #[cfg(test)]
 mod cases;
 pub mod crd;
+pub mod apply;
 pub mod decode;
 mod default;
 pub mod facts;

@@ -11,9 +11,12 @@
 
 pub mod json;
 pub mod merge;
+pub(crate) mod show;
+pub mod strategic;
 
 pub use json::JsonPatch;
 pub use merge::MergePatch;
+pub use strategic::StrategicPatch;
 
 use serde_json::{Map, Value};
 use thiserror::Error;

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::decode::DEPTH_MAX;
+use crate::facts::builtin;
 
 fn cases(file: &str) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/patch").join(file);
@@ -32,6 +33,12 @@ fn run_json(_: &Value, current: Value, body: &[u8]) -> Outcome {
 fn run_merge(_: &Value, current: Value, body: &[u8]) -> Outcome {
     let patch = MergePatch::parse(body)?;
     Ok((patch.apply(current), patch.issues().to_vec()))
+}
+
+fn run_strategic(case: &Value, current: Value, body: &[u8]) -> Outcome {
+    let node = builtin().definition(case["kind"].as_str().unwrap()).unwrap();
+    let patch = StrategicPatch::parse(body)?;
+    Ok((patch.apply(node, current)?, patch.issues().to_vec()))
 }
 
 /// One case: `current`, `patch` (a tree) or `text`, and `result` with `issues`, or `error`.
@@ -66,6 +73,21 @@ fn json_cases() {
 #[test]
 fn merge_cases() {
     check_file("merge.yaml", run_merge, 10);
+}
+
+#[test]
+fn strategic_cases() {
+    check_file("strategic.yaml", run_strategic, 40);
+}
+
+#[test]
+fn numbers_print_as_go_prints_them() {
+    let item = json!({"a": 1.5, "b": 1e21, "c": 1e-7, "d": 100000.0, "e": -3, "f": 0.0});
+    let case = json!({"kind": "io.k8s.api.core.v1.PodSpec"});
+    let patch = json!({"containers": [item]}).to_string();
+    let error = run_strategic(&case, json!({"containers": [{"name": "a"}]}), patch.as_bytes()).unwrap_err();
+    let shown = "map[a:1.5 b:1e+21 c:1e-07 d:100000 e:-3 f:0]";
+    assert_eq!(error.to_string(), format!("map: {shown} does not contain declared merge key: name"));
 }
 
 #[test]
@@ -151,6 +173,16 @@ proptest! {
     fn json_patches_never_panic(current in any_json(), patch in prop::collection::vec(any_operation(), 0..12)) {
         if let Ok((value, _)) = run_json(&Value::Null, current, json!(patch).to_string().as_bytes()) {
             prop_assert!(depth(&value) <= DEPTH_MAX);
+        }
+    }
+
+    #[test]
+    fn strategic_patches_never_panic(current in any_json(), patch in any_json()) {
+        for kind in ["core.v1.Pod", "core.v1.PodSpec", "core.v1.Container", "apps.v1.DeploymentSpec"] {
+            let case = json!({"kind": format!("io.k8s.api.{kind}")});
+            if let Ok((value, _)) = run_strategic(&case, current.clone(), patch.to_string().as_bytes()) {
+                prop_assert!(!value.to_string().contains(r#""$patch":"#) || current.to_string().contains("$patch"));
+            }
         }
     }
 
