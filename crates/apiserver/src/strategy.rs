@@ -13,8 +13,10 @@
 //! Source: Kubernetes 1.36 `pkg/apis/*/{v1/defaults,validation}`, `pkg/registry/*/strategy`, with every feature
 //! gate at its default.
 
+mod access;
 mod batch;
 mod certificate;
+mod control;
 mod difference;
 mod field;
 mod format;
@@ -156,7 +158,18 @@ pub fn strategy(group: &str, kind: &str) -> &'static Strategy {
 }
 
 /// The rows, by area.
-static TABLE: &[&[Strategy]] = &[pod::ROWS, plain::ROWS, service::ROWS, workload::ROWS, batch::ROWS, network::ROWS, storage::ROWS, certificate::ROWS];
+static TABLE: &[&[Strategy]] = &[
+    pod::ROWS,
+    plain::ROWS,
+    service::ROWS,
+    workload::ROWS,
+    batch::ROWS,
+    network::ROWS,
+    storage::ROWS,
+    access::ROWS,
+    control::ROWS,
+    certificate::ROWS,
+];
 
 /// Everything but metadata and status stays as it was.
 fn only_status(new: &mut Value, old: &Value) {

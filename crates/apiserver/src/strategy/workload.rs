@@ -5,7 +5,7 @@
 mod daemon;
 mod deployment;
 mod replica;
-mod rollout;
+pub(crate) mod rollout;
 mod stateful;
 
 use serde_json::Value;
