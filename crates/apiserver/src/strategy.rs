@@ -192,3 +192,6 @@ fn drop_status(object: &mut Value) {
 fn keep_status(new: &mut Value, old: &Value) {
     tree::keep(new, old, "status");
 }
+
+#[cfg(test)]
+mod tests;
