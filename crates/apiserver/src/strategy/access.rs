@@ -79,7 +79,10 @@ fn check_role(role: &Field<'_>, namespaced: bool, faults: &mut Faults) {
     for selector in role.at("aggregationRule.clusterRoleSelectors").items().filter(|_| !namespaced) {
         metadata::selector(&selector, faults);
     }
-    if !namespaced && role.has("aggregationRule") && role.at("aggregationRule.clusterRoleSelectors").is_empty() {
+    if !namespaced
+        && role.has("aggregationRule")
+        && role.at("aggregationRule.clusterRoleSelectors").is_empty()
+    {
         let detail = "at least one clusterRoleSelector required if aggregationRule is non-nil";
         faults.required(&role.at("aggregationRule.clusterRoleSelectors"), detail);
     }

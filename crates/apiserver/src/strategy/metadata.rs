@@ -70,7 +70,7 @@ impl Meta {
             (Scope::Namespaced, "") => faults.required(&namespace, ""),
             (Scope::Namespaced, text) => faults.each(&namespace, text, name::dns1123_label(text)),
             (Scope::Cluster, text) if !text.is_empty() => {
-                faults.forbidden(&namespace, "not allowed on this type")
+                faults.forbidden(&namespace, "not allowed on this type");
             }
             (Scope::Cluster | Scope::Either, _) => {}
         }

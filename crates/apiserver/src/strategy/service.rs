@@ -32,7 +32,8 @@ fn default(service: &mut Value) {
         default_spec(spec);
     }
     let balanced = fields.get("spec").and_then(|spec| spec["type"].as_str()) == Some("LoadBalancer");
-    let Some(balancer) = tree::make(fields, "status").and_then(|status| tree::make(status, "loadBalancer")) else {
+    let Some(balancer) = tree::make(fields, "status").and_then(|status| tree::make(status, "loadBalancer"))
+    else {
         return;
     };
     for ingress in each(balancer, "ingress").filter(|ingress| balanced && !text(ingress, "ip").is_empty()) {
@@ -47,7 +48,8 @@ fn default_spec(spec: &mut Fields) {
             spec.remove("sessionAffinityConfig");
         }
         "ClientIP" => {
-            let timeout = &spec.get("sessionAffinityConfig").cloned().unwrap_or_default()["clientIP"]["timeoutSeconds"];
+            let timeout =
+                &spec.get("sessionAffinityConfig").cloned().unwrap_or_default()["clientIP"]["timeoutSeconds"];
             if timeout.is_null() {
                 spec.insert("sessionAffinityConfig".into(), json!({"clientIP": {"timeoutSeconds": 10800}}));
             }

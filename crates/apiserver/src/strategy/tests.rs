@@ -124,16 +124,44 @@ fn kinds_without_rules_have_their_metadata_checked() {
 /// Any JSON whose field names are often those of pods, so that it gets far.
 fn json_like() -> impl Strategy<Value = Value> {
     let names = prop::sample::select(vec![
-        "metadata", "spec", "status", "containers", "initContainers", "volumes", "name", "image", "ports", "resources",
-        "limits", "requests", "cpu", "env", "valueFrom", "fieldRef", "affinity", "tolerations", "template", "selector",
-        "matchLabels", "securityContext", "livenessProbe", "httpGet", "port", "type", "rules", "items", "labels",
+        "metadata",
+        "spec",
+        "status",
+        "containers",
+        "initContainers",
+        "volumes",
+        "name",
+        "image",
+        "ports",
+        "resources",
+        "limits",
+        "requests",
+        "cpu",
+        "env",
+        "valueFrom",
+        "fieldRef",
+        "affinity",
+        "tolerations",
+        "template",
+        "selector",
+        "matchLabels",
+        "securityContext",
+        "livenessProbe",
+        "httpGet",
+        "port",
+        "type",
+        "rules",
+        "items",
+        "labels",
     ]);
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        prop::sample::select(vec!["", "a", "-", "é-", "1", "100m", "-1Gi", "Always", "..", "/", "In", "*", "iqn"])
-            .prop_map(Value::from),
+        prop::sample::select(vec![
+            "", "a", "-", "é-", "1", "100m", "-1Gi", "Always", "..", "/", "In", "*", "iqn"
+        ])
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(8, 96, 6, move |inner| {
         prop_oneof![
@@ -146,7 +174,8 @@ fn json_like() -> impl Strategy<Value = Value> {
 
 /// Pods that mostly make sense, with anything left out.
 fn pods() -> impl Strategy<Value = Value> {
-    let image = prop::option::of(prop::sample::select(vec!["a", "a:latest", "a:1", "r.io:5000/a", "a@sha256:0", ""]));
+    let image =
+        prop::option::of(prop::sample::select(vec!["a", "a:latest", "a:1", "r.io:5000/a", "a@sha256:0", ""]));
     let amount = || prop::option::of(prop::sample::select(vec!["1", "1000m", "0.5", "2Gi", "1e3", "0"]));
     let list = (amount(), amount()).prop_map(|(cpu, memory)| json!({"cpu": cpu, "memory": memory}));
     let port = (0_u16..9000, prop::bool::ANY).prop_map(|(port, named)| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{job, schedule};
 use crate::strategy::field::{Faults, Field};
 use crate::strategy::metadata::{self, Meta};
-use crate::strategy::tree::{fill, fill_zero, fields_at, inner, same};
+use crate::strategy::tree::{fields_at, fill, fill_zero, inner, same};
 use crate::strategy::{Generation, Strategy, format, keep_status};
 
 pub(super) const ROW: Strategy = Strategy {

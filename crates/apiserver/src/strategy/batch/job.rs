@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{policy, status};
 use crate::strategy::field::{Faults, Field};
 use crate::strategy::metadata::{self, Meta};
-use crate::strategy::tree::{self, Fields, each, fill, fill_zero, fields_at, inner, make, same};
+use crate::strategy::tree::{self, Fields, each, fields_at, fill, fill_zero, inner, make, same};
 use crate::strategy::{Generation, Strategy, format, keep_status, pod};
 
 pub(super) const ROW: Strategy = Strategy {
@@ -152,7 +152,11 @@ fn check_spec(spec: &Field<'_>, faults: &mut Faults) {
 /// Finds what is wrong with the spec of a Job, or of a CronJob's template for one.
 pub(super) fn check_common(spec: &Field<'_>, faults: &mut Faults) {
     const COUNTS: [&str; 6] = [
-        "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
         "backoffLimitPerIndex",
     ];
     COUNTS.iter().for_each(|count| faults.nonnegative(&spec.at(count)));
@@ -250,7 +254,8 @@ fn validate_update(new: &Field<'_>, old: &Field<'_>, faults: &mut Faults) {
     check_completions(&spec, &before, faults);
     faults.immutable(&spec.at("selector"), &before.at("selector"));
     check_template(&spec, &before, !old.has("status.startTime"), faults);
-    for field in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
+    for field in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"]
+    {
         faults.immutable(&spec.at(field), &before.at(field));
     }
 }
@@ -300,8 +305,11 @@ fn keep_directives(reference: &mut Value, template: &Value) {
 fn keep_resources(reference: &mut Value, template: &Value) {
     for list in ["containers", "initContainers"] {
         let now = template["spec"][list].as_array().into_iter().flatten();
-        let Some(containers) = reference["spec"].get_mut(list).and_then(Value::as_array_mut) else { continue };
-        for (container, now) in containers.iter_mut().zip(now).filter(|(old, now)| old["name"] == now["name"]) {
+        let Some(containers) = reference["spec"].get_mut(list).and_then(Value::as_array_mut) else {
+            continue;
+        };
+        for (container, now) in containers.iter_mut().zip(now).filter(|(old, now)| old["name"] == now["name"])
+        {
             tree::keep(container, now, "resources");
         }
     }

@@ -38,15 +38,19 @@ pub(super) fn parse(schedule: &str) -> Result<(), String> {
         let found = fields.len();
         return Err(format!("expected exactly 5 fields, found {found}: [{}]", fields.join(" ")));
     }
-    let mut parts = fields.iter().zip(&FIELDS).flat_map(|(field, bounds)| field.split(',').map(move |p| (p, bounds)));
+    let mut parts =
+        fields.iter().zip(&FIELDS).flat_map(|(field, bounds)| field.split(',').map(move |p| (p, bounds)));
     parts.try_for_each(|(part, bounds)| range(part, bounds))
 }
 
 fn descriptor(text: &str) -> Result<(), String> {
-    const WORDS: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+    const WORDS: [&str; 7] =
+        ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
     match text.strip_prefix("@every ") {
         Some(duration) if is_duration(duration) => Ok(()),
-        Some(duration) => Err(format!("failed to parse duration {text}: time: invalid duration {duration:?}")),
+        Some(duration) => {
+            Err(format!("failed to parse duration {text}: time: invalid duration {duration:?}"))
+        }
         None if WORDS.contains(&text) => Ok(()),
         None => Err(format!("unrecognized descriptor: {text}")),
     }
@@ -126,6 +130,8 @@ fn number(text: &str) -> Result<u32, String> {
         Ok(number) => {
             u32::try_from(number).map_err(|_| format!("negative number ({number}) not allowed: {text}"))
         }
-        Err(_) => Err(format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax")),
+        Err(_) => {
+            Err(format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: invalid syntax"))
+        }
     }
 }

@@ -41,7 +41,10 @@ fn default(scaler: &mut Value) {
     // `autoscaling/v1` has its one metric in a field of its own.
     if is_zero(spec, "metrics") && !spec.contains_key("targetCPUUtilizationPercentage") {
         let target = json!({"type": "Utilization", "averageUtilization": 80});
-        spec.insert("metrics".into(), json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]));
+        spec.insert(
+            "metrics".into(),
+            json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]),
+        );
     }
     for metric in each(spec, "metrics") {
         for source in ["object", "pods", "resource", "external", "containerResource"] {
@@ -88,7 +91,8 @@ fn check_spec(spec: &Field<'_>, floor: i64, faults: &mut Faults) {
     metrics.items().for_each(|metric| check_metric(&metric, faults));
     let outside = metrics.items().any(|metric| matches!(metric.text_at("type"), "Object" | "External"));
     if min.number() == Some(0) && !outside {
-        let detail = "must specify at least one Object or External metric to support scaling to zero replicas";
+        let detail =
+            "must specify at least one Object or External metric to support scaling to zero replicas";
         faults.forbidden(&metrics, detail);
     }
     for direction in ["scaleUp", "scaleDown"] {

@@ -89,7 +89,8 @@ fn check_name(name: &Field<'_>, faults: &mut Faults) {
 fn check_rule(rule: &Field<'_>, faults: &mut Faults) {
     const OPERATIONS: [&str; 5] = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
     let has_star = |list: &Field<'_>| list.list().len() > 1 && list.texts().any(|text| text == "*");
-    let (operations, groups, versions) = (rule.at("operations"), rule.at("apiGroups"), rule.at("apiVersions"));
+    let (operations, groups, versions) =
+        (rule.at("operations"), rule.at("apiGroups"), rule.at("apiVersions"));
     for (list, noun) in
         [(&operations, "other operations"), (&groups, "other API groups"), (&versions, "other API versions")]
     {
@@ -157,7 +158,9 @@ fn check_client(config: &Field<'_>, faults: &mut Faults) {
     if url.is_set() {
         return check_url(&url, faults);
     }
-    for (field, detail) in [("name", "service name is required"), ("namespace", "service namespace is required")] {
+    for (field, detail) in
+        [("name", "service name is required"), ("namespace", "service namespace is required")]
+    {
         if service.text_at(field).is_empty() {
             faults.required(&service.at(field), detail);
         }

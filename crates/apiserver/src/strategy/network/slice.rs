@@ -104,13 +104,18 @@ fn check_address(address: &Field<'_>, kind: &str, faults: &mut Faults) {
     let text = address.text();
     let ip = format::parse_ip(text);
     match kind {
-        "IPv4" if !ip.is_some_and(|ip| ip.is_ipv4()) => faults.wrong_text(address, "must be a valid IPv4 address"),
-        "IPv6" if !ip.is_some_and(|ip| ip.is_ipv6()) => faults.wrong_text(address, "must be a valid IPv6 address"),
+        "IPv4" if !ip.is_some_and(|ip| ip.is_ipv4()) => {
+            faults.wrong_text(address, "must be a valid IPv4 address");
+        }
+        "IPv6" if !ip.is_some_and(|ip| ip.is_ipv6()) => {
+            faults.wrong_text(address, "must be a valid IPv6 address");
+        }
         "FQDN" => {
             if text.is_empty() {
                 faults.required(address, "");
             }
-            for (part, fault) in format::fully_qualified_domain(text).into_iter().filter(|_| !text.is_empty()) {
+            for (part, fault) in format::fully_qualified_domain(text).into_iter().filter(|_| !text.is_empty())
+            {
                 faults.invalid(address, part, fault);
             }
         }

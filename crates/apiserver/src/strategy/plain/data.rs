@@ -127,10 +127,8 @@ fn check_type(secret: &Field<'_>, data: &Field<'_>, faults: &mut Faults) {
         }
         "kubernetes.io/dockercfg" => check_json(&data.key(".dockercfg"), faults),
         "kubernetes.io/dockerconfigjson" => check_json(&data.key(".dockerconfigjson"), faults),
-        "kubernetes.io/basic-auth" => {
-            if !data.key("username").is_set() && !data.key("password").is_set() {
-                needs(&["username", "password"], faults);
-            }
+        "kubernetes.io/basic-auth" if !data.key("username").is_set() && !data.key("password").is_set() => {
+            needs(&["username", "password"], faults);
         }
         "kubernetes.io/ssh-auth" => {
             let key = data.key("ssh-privatekey");
@@ -171,7 +169,10 @@ fn json_fault(bytes: &[u8]) -> Option<String> {
         Err(error) => {
             let lines = bytes.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));
             let offset = lines.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
-            let found = bytes.get(offset).copied().map_or(' ', char::from);
+            let found = match bytes.get(offset).copied().map_or(' ', char::from) {
+                control if control.is_ascii_control() => format!("\\x{:02x}", u32::from(control)),
+                found => found.to_string(),
+            };
             let place = if offset == 0 { "looking for beginning of value" } else { "in JSON value" };
             Some(format!("invalid character '{found}' {place}"))
         }

@@ -25,7 +25,8 @@ pub(super) const ROW: Strategy = Strategy {
 fn check(endpoints: &Field<'_>, faults: &mut Faults) {
     Meta::NAMESPACED.check(endpoints, faults);
     for subset in endpoints.at("subsets").items() {
-        let (ready, unready, ports) = (subset.at("addresses"), subset.at("notReadyAddresses"), subset.at("ports"));
+        let (ready, unready, ports) =
+            (subset.at("addresses"), subset.at("notReadyAddresses"), subset.at("ports"));
         if ready.is_empty() && unready.is_empty() {
             faults.required(&subset, "must specify `addresses` or `notReadyAddresses`");
         }

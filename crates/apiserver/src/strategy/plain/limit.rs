@@ -102,8 +102,9 @@ fn check_amounts(limit: &Field<'_>, name: &str, faults: &mut Faults) {
         amount.is_set().then(|| resource::of(amount.value()))
     };
     let (min, max) = (given("min"), given("max"));
-    let (default, request, ratio) = (given("default"), given("defaultRequest"), given("maxLimitRequestRatio"));
-    let rules: [(&str, Option<Quantity>, &str, Option<Quantity>, &str, bool); 6] = [
+    let (default, request, ratio) =
+        (given("default"), given("defaultRequest"), given("maxLimitRequestRatio"));
+    let rules = [
         ("min", min, "min value", max, "max value", true),
         ("defaultRequest", min, "min value", request, "default request value", false),
         ("defaultRequest", request, "default request value", max, "max value", true),
@@ -128,7 +129,8 @@ fn check_amounts(limit: &Field<'_>, name: &str, faults: &mut Faults) {
         && !resource::may_overcommit(name)
         && default != request
     {
-        let detail = format!("default value {default} must equal to defaultRequest value {request} in {name}");
+        let detail =
+            format!("default value {default} must equal to defaultRequest value {request} in {name}");
         let list = limit.at("defaultRequest");
         faults.invalid(&list.key(name), request.to_string(), detail);
     }

@@ -70,7 +70,8 @@ fn check_stacks(spec: &Field<'_>, ips: &Field<'_>, families: &Field<'_>, faults:
     for (index, (ip, family)) in ips.items().zip(families.texts()).enumerate() {
         let v6 = format::parse_ip(ip.text()).is_some_and(|ip| ip.is_ipv6());
         if (family == "IPv4" && v6) || (family == "IPv6" && !v6) {
-            faults.wrong_text(&ip, format!("expected an {family} value as indicated by `ipFamilies[{index}]`"));
+            faults
+                .wrong_text(&ip, format!("expected an {family} value as indicated by `ipFamilies[{index}]`"));
         }
     }
 }

@@ -71,7 +71,8 @@ fn keep_allocated(new: &mut Fields, old: &Fields) {
         let before: Vec<&Fields> = before.into_iter().flatten().filter_map(Value::as_object).collect();
         let given: Vec<Value> = each(new, "ports").filter_map(|port| port.get("nodePort").cloned()).collect();
         for port in each(new, "ports").filter(|port| is_zero(port, "nodePort")) {
-            let node_port = before.iter().find(|old| key(old) == key(port)).and_then(|old| old.get("nodePort"));
+            let node_port =
+                before.iter().find(|old| key(old) == key(port)).and_then(|old| old.get("nodePort"));
             if let Some(node_port) = node_port.filter(|port| !given.contains(port)) {
                 port.insert("nodePort".into(), node_port.clone());
             }
@@ -124,7 +125,7 @@ fn drop_outdated(new: &mut Fields, old: &Fields) {
             }
         }
     }
-    let by_rule: [(&str, fn(&Fields) -> bool); 5] = [
+    let by_rule: [(&str, Applies); 5] = [
         ("healthCheckNodePort", needs_health_port),
         ("loadBalancerClass", is_balanced),
         ("allocateLoadBalancerNodePorts", is_balanced),
@@ -137,6 +138,9 @@ fn drop_outdated(new: &mut Fields, old: &Fields) {
         }
     }
 }
+
+/// Whether a field means something to a Service.
+type Applies = fn(&Fields) -> bool;
 
 fn is_balanced(spec: &Fields) -> bool {
     text(spec, "type") == "LoadBalancer"

@@ -5,9 +5,9 @@ use api::meta::name;
 use super::address::{self, is_headless};
 use super::{is_external, needs_health_port};
 use crate::strategy::field::{Faults, Field};
+use crate::strategy::format;
 use crate::strategy::metadata::{self, Meta, Scope};
 use crate::strategy::pod::probe;
-use crate::strategy::format;
 use crate::strategy::tree::Fields;
 
 const META: Meta = Meta { scope: Scope::Namespaced, name: name::dns1035_label };
@@ -201,7 +201,8 @@ fn check_policies(spec: &Field<'_>, faults: &mut Faults) {
     match (needs_health_port(fields), health.number().unwrap_or(0)) {
         (false, 0) => {}
         (false, port) => {
-            let detail = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+            let detail =
+                "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
             faults.invalid(&health, port, detail);
         }
         (true, 0) => faults.required(&health, ""),
@@ -230,7 +231,8 @@ pub(super) fn check_update(new: &Field<'_>, old: &Field<'_>, faults: &mut Faults
     let empty = Fields::new();
     let needs_port = |spec: &Field<'_>| needs_health_port(spec.map().unwrap_or(&empty));
     let health = spec.at("healthCheckNodePort");
-    if needs_port(&spec) && needs_port(&before) && health.value() != before.at("healthCheckNodePort").value() {
+    if needs_port(&spec) && needs_port(&before) && health.value() != before.at("healthCheckNodePort").value()
+    {
         faults.forbidden(&health, "field is immutable");
     }
     check(new, faults);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{check_counts, check_template, rollout};
 use crate::strategy::field::{Faults, Field};
 use crate::strategy::metadata::{self, Meta};
-use crate::strategy::tree::{fill, fill_zero, fields_at, make, same, text};
+use crate::strategy::tree::{fields_at, fill, fill_zero, make, same, text};
 use crate::strategy::{Generation, Strategy, keep_status, pod};
 
 pub(super) const ROW: Strategy = Strategy {
@@ -37,8 +37,15 @@ pub(super) const ROW: Strategy = Strategy {
 
 /// The counts of its status; the first four are written even when zero.
 const COUNTS: [&str; 9] = [
-    "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "observedGeneration",
-    "updatedNumberScheduled", "numberAvailable", "numberUnavailable", "collisionCount",
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "collisionCount",
 ];
 
 /// Where the number of the template lives since the field is gone.

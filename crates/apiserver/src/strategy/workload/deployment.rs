@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{check_counts, check_match, check_replicas, check_selector, check_template, rollout};
 use crate::strategy::field::{Faults, Field};
 use crate::strategy::metadata::{self, Meta};
-use crate::strategy::tree::{fill, fill_zero, fields_at, make, text};
+use crate::strategy::tree::{fields_at, fill, fill_zero, make, text};
 use crate::strategy::{Generation, Strategy, keep_status, only_status, pod, tree};
 
 pub(super) const ROW: Strategy = Strategy {
@@ -100,9 +100,19 @@ fn check_strategy(strategy: &Field<'_>, faults: &mut Faults) {
 
 fn check_status(status: &Field<'_>, faults: &mut Faults) {
     const COUNTS: [&str; 7] = [
-        "observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas",
-        "unavailableReplicas", "collisionCount",
+        "observedGeneration",
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+        "collisionCount",
     ];
     check_counts(status, &COUNTS, faults);
-    check_replicas(status, &["updatedReplicas", "readyReplicas", "availableReplicas"], "readyReplicas", faults);
+    check_replicas(
+        status,
+        &["updatedReplicas", "readyReplicas", "availableReplicas"],
+        "readyReplicas",
+        faults,
+    );
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{check_counts, check_match, check_replicas, check_selector, check_template, zero_status};
 use crate::strategy::field::{Faults, Field};
 use crate::strategy::metadata::{self, Meta};
-use crate::strategy::tree::{fill, fill_zero, fields_at};
+use crate::strategy::tree::{fields_at, fill, fill_zero};
 use crate::strategy::{Generation, Strategy, keep_status, only_status, pod};
 
 pub(super) const SET: Strategy = Strategy {
@@ -100,7 +100,8 @@ fn check_controller(spec: &Field<'_>, faults: &mut Faults) {
 fn validate_status(new: &Field<'_>, old: &Field<'_>, faults: &mut Faults) {
     metadata::check_update(new, old, faults);
     let status = new.at("status");
-    let counts = ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"];
+    let counts =
+        ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"];
     check_counts(&status, &counts, faults);
     check_replicas(&status, &counts[1..4], "readyReplicas", faults);
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{check_counts, check_endless, check_match, check_replicas, check_selector, rollout};
 use crate::strategy::field::{Faults, Field};
 use crate::strategy::metadata::{self, Meta, Scope};
-use crate::strategy::tree::{self, each, fill, fill_zero, fields_at, inner, make, same, text};
+use crate::strategy::tree::{self, each, fields_at, fill, fill_zero, inner, make, same, text};
 use crate::strategy::{Generation, Strategy, keep_status, pod};
 
 pub(super) const ROW: Strategy = Strategy {
@@ -118,8 +118,13 @@ fn check_strategy(strategy: &Field<'_>, faults: &mut Faults) {
 
 fn validate_update(new: &Field<'_>, old: &Field<'_>, faults: &mut Faults) {
     const MUTABLE: [&str; 7] = [
-        "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
-        "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
     ];
     metadata::check_update(new, old, faults);
     let (spec, before) = (new.at("spec"), old.at("spec"));
@@ -138,7 +143,12 @@ fn validate_update(new: &Field<'_>, old: &Field<'_>, faults: &mut Faults) {
 fn validate_status(new: &Field<'_>, old: &Field<'_>, faults: &mut Faults) {
     let status = new.at("status");
     let counts = [
-        "replicas", "readyReplicas", "currentReplicas", "updatedReplicas", "availableReplicas", "observedGeneration",
+        "replicas",
+        "readyReplicas",
+        "currentReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+        "observedGeneration",
         "collisionCount",
     ];
     check_counts(&status, &counts, faults);
