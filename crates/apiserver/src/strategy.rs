@@ -13,15 +13,22 @@
 //! Source: Kubernetes 1.36 `pkg/apis/*/{v1/defaults,validation}`, `pkg/registry/*/strategy`, with every feature
 //! gate at its default.
 
+mod access;
+mod batch;
 mod certificate;
+mod control;
 mod difference;
 mod field;
 mod format;
 mod metadata;
+mod network;
+mod plain;
 mod pod;
 mod resource;
+mod service;
 mod storage;
 mod tree;
+mod workload;
 
 use api::status::FieldError;
 use serde_json::Value;
@@ -36,6 +43,8 @@ enum Generation {
     Absent,
     /// When `spec` changes.
     OfSpec,
+    /// When `spec` or an annotation changes.
+    OfSpecAndAnnotations,
     /// When anything but metadata and status changes.
     OfContent,
 }
@@ -95,8 +104,11 @@ impl Strategy {
         metadata::carry_over(new, old);
         match self.generation {
             Generation::Absent => {}
-            Generation::OfSpec => metadata::next_generation(new, old, false),
-            Generation::OfContent => metadata::next_generation(new, old, true),
+            Generation::OfSpec => metadata::next_generation(new, old, &["/spec"]),
+            Generation::OfSpecAndAnnotations => {
+                metadata::next_generation(new, old, &["/spec", "/metadata/annotations"]);
+            }
+            Generation::OfContent => metadata::next_generation(new, old, &[]),
         }
     }
 
@@ -146,7 +158,18 @@ pub fn strategy(group: &str, kind: &str) -> &'static Strategy {
 }
 
 /// The rows, by area.
-static TABLE: &[&[Strategy]] = &[pod::ROWS, storage::ROWS, certificate::ROWS];
+static TABLE: &[&[Strategy]] = &[
+    pod::ROWS,
+    plain::ROWS,
+    service::ROWS,
+    workload::ROWS,
+    batch::ROWS,
+    network::ROWS,
+    storage::ROWS,
+    access::ROWS,
+    control::ROWS,
+    certificate::ROWS,
+];
 
 /// Everything but metadata and status stays as it was.
 fn only_status(new: &mut Value, old: &Value) {
@@ -169,3 +192,6 @@ fn drop_status(object: &mut Value) {
 fn keep_status(new: &mut Value, old: &Value) {
     tree::keep(new, old, "status");
 }
+
+#[cfg(test)]
+mod tests;

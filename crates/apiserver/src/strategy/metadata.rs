@@ -70,7 +70,7 @@ impl Meta {
             (Scope::Namespaced, "") => faults.required(&namespace, ""),
             (Scope::Namespaced, text) => faults.each(&namespace, text, name::dns1123_label(text)),
             (Scope::Cluster, text) if !text.is_empty() => {
-                faults.forbidden(&namespace, "not allowed on this type")
+                faults.forbidden(&namespace, "not allowed on this type");
             }
             (Scope::Cluster | Scope::Either, _) => {}
         }
@@ -140,9 +140,13 @@ pub(crate) fn first_generation(object: &mut Value) {
 
 /// Counts the generation up where what the user wants has changed.
 ///
-/// `whole` compares everything but metadata and status, otherwise only `spec` counts.
-pub(crate) fn next_generation(new: &mut Value, old: &Value, whole: bool) {
-    let changed = if whole { !same(&content(new), &content(old)) } else { !same(&new["spec"], &old["spec"]) };
+/// `parts` are JSON pointers to what counts; none means everything but metadata and status.
+pub(crate) fn next_generation(new: &mut Value, old: &Value, parts: &[&str]) {
+    let part = |object: &Value, pointer: &str| object.pointer(pointer).cloned().unwrap_or_default();
+    let changed = match parts {
+        [] => !same(&content(new), &content(old)),
+        parts => parts.iter().any(|pointer| !same(&part(new, pointer), &part(old, pointer))),
+    };
     let generation = old["metadata"]["generation"].as_i64();
     match generation {
         Some(generation) => api::meta::set_generation(new, generation + i64::from(changed)),

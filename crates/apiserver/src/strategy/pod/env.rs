@@ -121,7 +121,7 @@ pub(crate) fn object_field(field: &Field<'_>, at: &Field<'_>, known: &[&str], fa
     }
     match subscript(path) {
         Some(("metadata.annotations", key)) => {
-            faults.each(at, key, name::qualified_name(&key.to_lowercase()))
+            faults.each(at, key, name::qualified_name(&key.to_lowercase()));
         }
         Some(("metadata.labels", key)) => faults.each(at, key, name::qualified_name(key)),
         Some((path, _)) => {

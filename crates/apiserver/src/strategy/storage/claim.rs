@@ -57,7 +57,7 @@ fn drop_unknown_source(spec: &mut Fields) {
         (text("apiGroup"), text("kind")),
         ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
     );
-    if !known && tree::is_unset(spec, "dataSourceRef") && text("apiGroup") != "" {
+    if !known && tree::is_unset(spec, "dataSourceRef") && !text("apiGroup").is_empty() {
         spec.remove("dataSource");
     }
 }
