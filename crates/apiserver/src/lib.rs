@@ -17,6 +17,7 @@
 pub mod admission;
 pub mod authn;
 pub mod authz;
+pub mod bootstrap;
 pub mod cache;
 pub mod convert;
 pub mod decode;

@@ -90,6 +90,18 @@ pub struct ApiServer {
     shared: Arc<Shared>,
 }
 
+impl Environment {
+    /// A random UUID (RFC 9562 version 4).
+    pub(crate) fn uid(&self) -> String {
+        let mut bytes = [0; 16];
+        (self.random)(&mut bytes);
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+        bytes[8] = bytes[8] & 0x3f | 0x80;
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+    }
+}
+
 impl Shared {
     pub(crate) fn now(&self) -> Time {
         (self.environment.now)().into()
@@ -101,13 +113,8 @@ impl Shared {
         bytes
     }
 
-    /// A random UUID (RFC 9562 version 4).
     pub(crate) fn uid(&self) -> String {
-        let mut bytes: [u8; 16] = self.random();
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+        self.environment.uid()
     }
 
     pub(crate) fn kinds(&self) -> Arc<Registry> {
@@ -168,7 +175,7 @@ impl ApiServer {
         }
         let authenticated = self.shared.authenticator.authenticate(&peer, &parts.headers).await?;
         let user = authenticated.ok_or_else(Status::unauthorized)?;
-        authz::require(self.shared.authorizer.authorize(&user, &info), &user, &info)?;
+        authz::require(&*self.shared.authorizer, &user, &authz::Action::of(&info, &query))?;
         match &info.resource {
             Some(resource) => {
                 let resource = resource.clone();
