@@ -58,7 +58,8 @@ pub struct WatchCache {
     seal: Arc<dyn Seal>,
     selectable: Selectable,
     shards: RwLock<HashMap<Arc<str>, Arc<Shard>>>,
-    applied: watch::Sender<u64>,
+    /// `None` until the first load is done; an empty store is loaded at revision 0.
+    applied: watch::Sender<Option<u64>>,
     /// The revision from which the last load is complete.
     floor: AtomicU64,
     ring: usize,
@@ -80,7 +81,7 @@ fn split_key(key: &[u8]) -> Option<(&str, &str)> {
 impl WatchCache {
     /// An empty cache that keeps `ring` changes per resource; [`WatchCache::run`] fills it and keeps it current.
     pub fn new(store: Arc<dyn Store>, seal: Arc<dyn Seal>, selectable: Selectable, ring: usize) -> Self {
-        let (shards, applied, floor) = (RwLock::default(), watch::Sender::new(0), AtomicU64::new(0));
+        let (shards, applied, floor) = (RwLock::default(), watch::Sender::new(None), AtomicU64::new(0));
         Self { store, seal, selectable, shards, applied, floor, ring }
     }
 
@@ -97,14 +98,19 @@ impl WatchCache {
 
     /// The revision up to which everything is applied.
     pub fn applied(&self) -> u64 {
-        *self.applied.borrow()
+        self.applied.borrow().unwrap_or(0)
+    }
+
+    /// Whether the first load is done.
+    pub fn is_ready(&self) -> bool {
+        self.applied.borrow().is_some()
     }
 
     /// Waits until the first load is done.
     pub async fn ready(&self) {
         let mut applied = self.applied.subscribe();
         // The sender lives in self, so the wait cannot fail.
-        let _ = applied.wait_for(|revision| *revision > 0).await;
+        let _ = applied.wait_for(Option::is_some).await;
     }
 
     /// Waits until the cache is as current as the store was when this was called.
@@ -116,8 +122,9 @@ impl WatchCache {
     /// Waits until `revision` is applied, for at most `patience`.
     pub async fn wait_for(&self, revision: u64, patience: Duration) -> Result<u64, CacheError> {
         let mut applied = self.applied.subscribe();
-        match tokio::time::timeout(patience, applied.wait_for(|at| *at >= revision)).await {
-            Ok(Ok(at)) => Ok(*at),
+        match tokio::time::timeout(patience, applied.wait_for(|at| at.is_some_and(|at| at >= revision))).await
+        {
+            Ok(Ok(at)) => Ok(at.unwrap_or(0)),
             Ok(Err(_)) => Err(CacheError::Stopped),
             Err(_) => Err(CacheError::TooLarge { requested: revision, current: self.applied() }),
         }
@@ -182,8 +189,7 @@ impl WatchCache {
         if revision < self.floor.load(Ordering::SeqCst) {
             return;
         }
-        // A store that was never written is at revision 0; "ready" is at least 1.
-        self.applied.send_modify(|at| *at = (*at).max(revision).max(1));
+        self.applied.send_modify(|at| *at = Some(at.unwrap_or(0).max(revision)));
     }
 
     /// Follows the log after `from` until it ends, and says why.

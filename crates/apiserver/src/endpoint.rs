@@ -9,6 +9,7 @@ use api::kinds::{Resolved, Resource};
 use api::status::Status;
 use bytes::Bytes;
 use http::HeaderMap;
+use schema::decode::Shape;
 use serde_json::Value;
 
 use crate::authn::User;
@@ -19,11 +20,15 @@ use crate::server::Shared;
 use crate::storage::StorageError;
 use crate::strategy::{Strategy, strategy};
 
+pub mod binding;
 pub mod create;
 pub mod delete;
+pub mod eviction;
+pub mod finalize;
 pub mod list;
 pub mod patch;
 pub mod read;
+pub mod scale;
 pub mod update;
 pub mod watch;
 
@@ -104,4 +109,19 @@ pub(crate) fn storage_failure(error: &StorageError) -> Status {
 /// The map inside an object tree.
 pub(crate) fn as_map(object: &Value) -> Result<&serde_json::Map<String, Value>, Status> {
     object.as_object().ok_or_else(|| Status::bad_request("the body of the request is not an object"))
+}
+
+/// Decodes the body of a subresource that speaks a kind of its own, and checks that it is about the
+/// object of the path.
+pub(crate) fn review_target(call: &Call, definition: &str) -> Result<Value, Status> {
+    let shape = schema::builtin().definition(definition).map_or(Shape::Any, Shape::Typed);
+    let object = crate::decode::body(&call.headers, &call.body, shape)?.value;
+    let name = api::meta::name(&object);
+    if !call.info.name.is_empty() && !name.is_empty() && name != call.info.name {
+        return Err(Status::bad_request(format!(
+            "the name of the object ({name}) does not match the name on the URL ({})",
+            call.info.name
+        )));
+    }
+    Ok(object)
 }

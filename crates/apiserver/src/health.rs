@@ -51,7 +51,7 @@ pub(crate) fn answer(shared: &Shared, info: &RequestInfo, query: Option<&str>) -
 fn checks(shared: &Shared, endpoint: &str) -> Vec<Check> {
     let mut checks = vec![Check { name: "ping", well: true }];
     if endpoint != "livez" {
-        checks.push(Check { name: "watch-cache", well: shared.cache.applied() > 0 });
+        checks.push(Check { name: "watch-cache", well: shared.cache.is_ready() });
     }
     checks
 }

@@ -279,6 +279,12 @@ async fn dispatch(verb: &str, call: Call) -> Outcome {
         ("" | "status", "get") => endpoint::read::get(&call).await,
         ("" | "status", "update") => endpoint::update::update(&call).await,
         ("" | "status", "patch") => endpoint::patch::patch(&call).await,
+        ("scale", "get") => endpoint::scale::get(&call).await,
+        ("scale", "update") => endpoint::scale::update(&call).await,
+        ("scale", "patch") => endpoint::scale::patch(&call).await,
+        ("binding", "create") => endpoint::binding::bind(&call).await,
+        ("eviction", "create") => endpoint::eviction::evict(&call).await,
+        ("finalize", "update") => endpoint::finalize::update(&call).await,
         (subresource, _) => Err(not_here(&call, subresource, verb)),
     }
 }

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use api::kinds::{Registry, SelectableField};
 use apiserver::authn::{Authenticator, Peer, User, tokens};
+use apiserver::authz::rbac::Rbac;
 use apiserver::cache::{self, Selectable, WatchCache};
 use apiserver::storage::Storage;
 use apiserver::value::Plain;
@@ -80,7 +81,7 @@ fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>
         storage: Storage::new(store, seal),
         cache: Arc::clone(&cache),
         authenticator: Authenticator::new(Arc::new(NoTokens)),
-        authorizer: Box::new(authz::Chain(vec![Box::new(authz::Masters)])),
+        authorizer: Box::new(authz::Chain(vec![Box::new(authz::Masters), Box::new(Rbac::new(&cache))])),
         admission: admission::Chain::default(),
         environment: Environment { now: SystemTime::now, random },
         address: address.to_owned(),

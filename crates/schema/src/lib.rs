@@ -15,10 +15,10 @@
 //! - The fields of an object node are sorted by name, so that lookup is a binary search.
 //! - No function here panics on any input bytes or tree; nesting is bounded by `decode`.
 
+pub mod apply;
 #[cfg(test)]
 mod cases;
 pub mod crd;
-pub mod apply;
 pub mod decode;
 mod default;
 pub mod facts;

@@ -35,7 +35,7 @@ const ORPHAN: &str = "orphan";
 /// `metav1.DeleteOptions` as far as the server reads them.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Options {
+pub(crate) struct Options {
     grace_period_seconds: Option<i64>,
     preconditions: Preconditions,
     orphan_dependents: Option<bool>,
@@ -45,13 +45,13 @@ struct Options {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Preconditions {
+pub(crate) struct Preconditions {
     uid: Option<String>,
     resource_version: Option<String>,
 }
 
 /// What a deletion left behind.
-enum Deleted {
+pub(crate) enum Deleted {
     /// The object is gone; this was its last state.
     Gone(Versioned),
     /// The object is on its way out.
@@ -172,7 +172,8 @@ fn check(options: &Options) -> Result<(), Status> {
     Ok(())
 }
 
-async fn remove(call: &Call, options: &Options, name: &str) -> Result<Deleted, Status> {
+/// Deletes one object, or starts its deletion.
+pub(crate) async fn remove(call: &Call, options: &Options, name: &str) -> Result<Deleted, Status> {
     let key = call.key(name);
     let place = Place { prefix: call.prefix(), key: &key };
     let read = call.shared.storage.read(place).await.map_err(|error| storage_failure(&error))?;

@@ -4,7 +4,8 @@ use api::kinds::Resource;
 use api::status::Status;
 use http::header;
 use schema::decode as strict;
-use schema::patch::{JsonPatch, MergePatch, PatchError};
+use schema::decode::Shape;
+use schema::patch::{JsonPatch, MergePatch, PatchError, StrategicPatch};
 use serde_json::Value;
 
 use super::Call;
@@ -13,11 +14,18 @@ use crate::convert::{convert, storage_kind};
 use crate::decode::{FieldValidation, expect_kind};
 use crate::respond::Outcome;
 
-const OFFERED: [&str; 2] = ["application/json-patch+json", "application/merge-patch+json"];
+const JSON: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+/// Custom resources have no strategic merge: their lists have no merge keys.
+const CUSTOM_OFFERED: [&str; 2] = [JSON, MERGE];
+const OFFERED: [&str; 3] = [JSON, MERGE, STRATEGIC];
 
-enum Patch {
+/// A parsed patch of any kind.
+pub(crate) enum Patch {
     Json(JsonPatch),
     Merge(MergePatch),
+    Strategic(StrategicPatch),
 }
 
 struct Patched {
@@ -37,14 +45,18 @@ pub async fn patch(call: &Call) -> Outcome {
     run(call, &Patched { patch, validation }, warnings).await
 }
 
-fn parse(call: &Call) -> Result<Patch, Status> {
+/// Reads the patch in a request's body.
+pub(crate) fn parse(call: &Call) -> Result<Patch, Status> {
     let content_type =
         call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = content_type.split(';').next().unwrap_or_default().trim();
     let refuse = |error| refusal(call.resource(), &call.info.name, &error);
+    let custom = !matches!(call.shared.shape(&call.target), Shape::Typed(_));
     match media {
-        "application/json-patch+json" => JsonPatch::parse(&call.body).map(Patch::Json).map_err(refuse),
-        "application/merge-patch+json" => MergePatch::parse(&call.body).map(Patch::Merge).map_err(refuse),
+        JSON => JsonPatch::parse(&call.body).map(Patch::Json).map_err(refuse),
+        MERGE => MergePatch::parse(&call.body).map(Patch::Merge).map_err(refuse),
+        STRATEGIC if !custom => StrategicPatch::parse(&call.body).map(Patch::Strategic).map_err(refuse),
+        _ if custom => Err(Status::unsupported_media_type(&CUSTOM_OFFERED)),
         _ => Err(Status::unsupported_media_type(&OFFERED)),
     }
 }
@@ -66,13 +78,16 @@ impl Patch {
         match self {
             Self::Json(patch) => patch.issues(),
             Self::Merge(patch) => patch.issues(),
+            Self::Strategic(patch) => patch.issues(),
         }
     }
 
-    fn apply(&self, current: Value) -> Result<Value, PatchError> {
-        match self {
-            Self::Json(patch) => patch.apply(current),
-            Self::Merge(patch) => Ok(patch.apply(current)),
+    pub(crate) fn apply(&self, shape: Shape<'_>, current: Value) -> Result<Value, PatchError> {
+        match (self, shape) {
+            (Self::Json(patch), _) => patch.apply(current),
+            (Self::Merge(patch), _) => Ok(patch.apply(current)),
+            (Self::Strategic(patch), Shape::Typed(node)) => patch.apply(node, current),
+            (Self::Strategic(_), _) => Err(PatchError::Unfit("no strategic merge for this kind".to_owned())),
         }
     }
 }
@@ -81,10 +96,12 @@ impl Change for Patched {
     fn apply(&self, call: &Call, current: &Value, warnings: &mut Vec<String>) -> Result<Value, Status> {
         let gvk = call.resource().gvk(call.target.version());
         let current = convert(current.clone(), &gvk);
-        let patched = self.patch.apply(current).map_err(|e| refusal(call.resource(), &call.info.name, &e))?;
+        let shape = call.shared.shape(&call.target);
+        let patched =
+            self.patch.apply(shape, current).map_err(|e| refusal(call.resource(), &call.info.name, &e))?;
         let body = patched.to_string();
-        let decoded = strict::json(body.as_bytes(), call.shared.shape(&call.target))
-            .map_err(|error| Status::bad_request(error.to_string()))?;
+        let decoded =
+            strict::json(body.as_bytes(), shape).map_err(|error| Status::bad_request(error.to_string()))?;
         warnings.extend(self.validation.judge(&decoded.issues)?);
         let decoded = expect_kind(decoded, &gvk)?;
         Ok(convert(decoded.value, &storage_kind(call.resource())))

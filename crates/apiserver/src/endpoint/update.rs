@@ -91,7 +91,11 @@ pub(crate) async fn run(call: &Call, change: &dyn Change, warnings: Vec<String>)
     Ok(response)
 }
 
-async fn apply(call: &Call, change: &dyn Change, warnings: &mut Vec<String>) -> Result<Versioned, Status> {
+pub(crate) async fn apply(
+    call: &Call,
+    change: &dyn Change,
+    warnings: &mut Vec<String>,
+) -> Result<Versioned, Status> {
     let key = call.key(&call.info.name);
     let place = Place { prefix: call.prefix(), key: &key };
     let read = call.shared.storage.read(place).await.map_err(|error| storage_failure(&error))?;
@@ -167,13 +171,13 @@ async fn prepare(
     warnings: &mut Vec<String>,
 ) -> Result<(), Status> {
     let rules = call.rules();
-    let status_only = call.info.subresource == "status";
     rules.default(object);
     keep_server_metadata(object, old);
-    if status_only {
-        rules.prepare_status_update(object, old)
-    } else {
-        rules.prepare_update(object, old)
+    match call.info.subresource.as_str() {
+        "status" => rules.prepare_status_update(object, old),
+        "" => rules.prepare_update(object, old),
+        // The other subresources change only what is theirs.
+        _ => {}
     }
     let user = Arc::clone(&call.user);
     let name = call.info.name.clone();
@@ -190,21 +194,19 @@ async fn prepare(
         warnings,
     };
     call.shared.admission.admit(&mut attributes).await?;
-    let generation = meta::generation(old).unwrap_or(0) + i64::from(raised(call, attributes.object, old));
+    let counts = matches!(call.info.subresource.as_str(), "" | "scale");
+    let raised = counts && call.resource().generation.raised(old, attributes.object);
+    let generation = meta::generation(old).unwrap_or(0) + i64::from(raised);
     if call.resource().generation.tracked() {
         meta::set_generation(attributes.object, generation);
     }
-    let errors = if status_only {
-        rules.validate_status_update(attributes.object, old)
-    } else {
-        rules.validate_update(attributes.object, old)
+    let errors = match call.info.subresource.as_str() {
+        "status" => rules.validate_status_update(attributes.object, old),
+        "" | "scale" => rules.validate_update(attributes.object, old),
+        _ => Vec::new(),
     };
     refuse_invalid(call, &name, &errors)?;
     call.shared.admission.validate(&mut attributes).await
-}
-
-fn raised(call: &Call, object: &Value, old: &Value) -> bool {
-    call.resource().generation.raised(old, object)
 }
 
 /// A client may leave out what only the server sets.
