@@ -249,7 +249,7 @@ impl<K: Kind> Informer<K> {
             match event {
                 Ok(event) => self.observe(&event),
                 Err(error) => {
-                    tracing::warn!(resource = %K::plural(&()), %error, "watch failed, it will be retried")
+                    tracing::warn!(resource = %K::plural(&()), %error, "watch failed, it will be retried");
                 }
             }
         }

@@ -164,7 +164,7 @@ impl Action {
     }
 
     /// Patches the object's status by merge patch; `status` is what changes in it.
-    pub fn status<K: Kind>(object: &K, status: Value) -> Self {
+    pub fn status<K: Kind>(object: &K, status: &Value) -> Self {
         let body = json!({ "metadata": { "uid": object.meta().uid }, "status": status });
         Self::patch(Target::of(object), "status", Form::Merge, body)
     }

@@ -137,7 +137,7 @@ async fn write_all(client: Client, mut entries: mpsc::Receiver<Entry>) {
 }
 
 async fn write(client: &Client, memory: &mut Memory, entry: Entry) -> Result<(), kube::Error> {
-    let (identity, decision) = memory.correlate(entry);
+    let (identity, decision) = memory.correlate(&entry);
     match decision {
         Decision::Create(event) => create(client, memory, identity, *event).await,
         Decision::Increment { namespace, name, count, at, message } => {
@@ -213,12 +213,12 @@ enum Decision {
 }
 
 impl Memory {
-    fn correlate(&mut self, entry: Entry) -> (Identity, Decision) {
+    fn correlate(&mut self, entry: &Entry) -> (Identity, Decision) {
         if self.written.len() >= REMEMBERED || self.folds.len() >= REMEMBERED {
             *self = Self::default();
         }
-        let similar = similar(&entry);
-        let folded = self.fold(&similar, &entry);
+        let similar = similar(entry);
+        let folded = self.fold(&similar, entry);
         let message =
             if folded { format!("{FOLD_PREFIX}{}", entry.note.message) } else { entry.note.message.clone() };
         let identity =
@@ -229,7 +229,7 @@ impl Memory {
             let (namespace, name, count) = (namespace.clone(), name.clone(), *count);
             return (identity, Decision::Increment { namespace, name, count, at: entry.at, message });
         }
-        let event = event(&entry, message);
+        let event = event(entry, message);
         let name = event.metadata.name.clone().unwrap_or_default();
         let namespace = event.metadata.namespace.clone().unwrap_or_default();
         self.written.insert(identity.clone(), Counted { namespace, name, count: 1 });

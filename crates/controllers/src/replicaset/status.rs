@@ -21,7 +21,7 @@ pub(super) fn plan<K: Replicated>(snapshot: &Snapshot<K>, failure: Option<&str>,
     let new = status(snapshot, &active, failure, now);
     let mut plan = Plan::default();
     if let Some(change) = difference(&shown(&set.status), &shown(&new)) {
-        plan.then(vec![Action::status(&*set.object, change)]);
+        plan.then(vec![Action::status(&*set.object, &change)]);
     }
     plan.again = next_available(set, &active, now);
     plan
