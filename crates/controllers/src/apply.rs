@@ -28,6 +28,8 @@ pub struct Outcome {
     pub written: Vec<Written>,
     /// The first refusal; the steps after its own were not begun.
     pub failure: Option<Error>,
+    /// How many steps were completed.
+    pub completed: usize,
 }
 
 impl Outcome {
@@ -61,6 +63,7 @@ pub async fn apply(client: &Client, recorder: &Recorder, plan: &Plan) -> Outcome
         if outcome.failure.is_some() {
             break;
         }
+        outcome.completed += 1;
     }
     outcome
 }
@@ -92,7 +95,7 @@ async fn run_action(client: &Client, recorder: &Recorder, action: &Action) -> Re
         }
         Err(error) if action.lenient && error.is_moot() => Ok(None),
         Err(error) => {
-            if let Some(note) = action.failure.as_ref().filter(|_| !error.namespace_terminating()) {
+            if let Some(note) = action.failure.as_ref().filter(|_| !error.is_quiet()) {
                 recorder.record(note.filled("{error}", &error.message()));
             }
             Err(error)

@@ -87,6 +87,11 @@ impl Error {
         causes.is_some_and(|causes| causes.iter().any(|cause| cause.reason == "NamespaceTerminating"))
     }
 
+    /// Not worth an event: nobody has to do anything about it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.namespace_terminating() || self.is_already_exists()
+    }
+
     /// The server's message where there is one, else the chain of causes.
     pub fn message(&self) -> String {
         match self.status() {

@@ -31,6 +31,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
 pub mod apply;
+pub mod deployment;
 mod error;
 pub mod gate;
 pub mod informer;

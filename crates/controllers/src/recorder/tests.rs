@@ -14,8 +14,8 @@ fn entry(message: &str, second: i64) -> Entry {
     Entry { component: "test".into(), note, at: Timestamp::from_second(1_000_000 + second).unwrap() }
 }
 
-fn told(memory: &mut Memory, entry: Entry) -> String {
-    match memory.correlate(&entry).1 {
+fn told(memory: &mut Memory, entry: &Entry) -> String {
+    match memory.correlate(entry).1 {
         Decision::Create(event) => format!("new {}", event.message.unwrap()),
         Decision::Increment { count, message, .. } => format!("{count} {message}"),
     }
@@ -24,21 +24,21 @@ fn told(memory: &mut Memory, entry: Entry) -> String {
 #[test]
 fn equal_events_are_counted() {
     let mut memory = Memory::default();
-    assert_eq!(told(&mut memory, entry("a", 0)), "new a");
-    assert_eq!(told(&mut memory, entry("b", 1)), "new b");
-    assert_eq!(told(&mut memory, entry("a", 2)), "2 a");
+    assert_eq!(told(&mut memory, &entry("a", 0)), "new a");
+    assert_eq!(told(&mut memory, &entry("b", 1)), "new b");
+    assert_eq!(told(&mut memory, &entry("a", 2)), "2 a");
 }
 
 #[test]
 fn many_similar_events_are_folded_until_the_window_ends() {
     let mut memory = Memory::default();
     for number in 0..10 {
-        assert_eq!(told(&mut memory, entry(&format!("m{number}"), number)), format!("new m{number}"));
+        assert_eq!(told(&mut memory, &entry(&format!("m{number}"), number)), format!("new m{number}"));
     }
-    assert_eq!(told(&mut memory, entry("m10", 10)), "new (combined from similar events): m10");
-    assert_eq!(told(&mut memory, entry("m11", 11)), "2 (combined from similar events): m11");
-    assert_eq!(told(&mut memory, entry("m0", 12)), "2 m0");
-    assert_eq!(told(&mut memory, entry("m12", 700)), "new m12");
+    assert_eq!(told(&mut memory, &entry("m10", 10)), "new (combined from similar events): m10");
+    assert_eq!(told(&mut memory, &entry("m11", 11)), "2 (combined from similar events): m11");
+    assert_eq!(told(&mut memory, &entry("m0", 12)), "2 m0");
+    assert_eq!(told(&mut memory, &entry("m12", 700)), "new m12");
 }
 
 #[test]
