@@ -35,6 +35,7 @@ pub mod deployment;
 mod error;
 pub mod gate;
 pub mod informer;
+pub mod job;
 pub mod owner;
 pub mod plan;
 mod pod;

@@ -17,7 +17,7 @@ use crate::{Context, Error, Reconciled, Shutdown, apply, owner, pod, run_with};
 
 mod plan;
 mod status;
-mod victims;
+pub(crate) mod victims;
 
 pub use plan::{Snapshot, plan, plan_status};
 

@@ -1,16 +1,18 @@
 //! Recreate: all old pods end before the first new one begins.
 
+use std::ops::BitOr;
+
 use crate::owner::controller_of;
 use crate::pod;
 
-use super::member::sum;
+use super::member::{Member, sum};
 use super::rollout::Rollout;
 use super::status;
 
 pub(super) fn advance(rollout: &mut Rollout<'_>) {
     rollout.keep_revision();
     let limits = rollout.limits;
-    let shrunk = rollout.old.iter_mut().fold(false, |shrunk, member| member.scale(0, limits) || shrunk);
+    let shrunk = rollout.old.iter_mut().map(|member| member.scale(0, limits)).fold(false, BitOr::bitor);
     if shrunk || old_pods_run(rollout) {
         return;
     }
@@ -29,7 +31,7 @@ pub(super) fn advance(rollout: &mut Rollout<'_>) {
 fn old_pods_run(rollout: &Rollout<'_>) -> bool {
     let new = rollout.new.as_ref().and_then(|new| new.source.metadata.uid.as_ref());
     let of_old = |uid| new != Some(uid);
-    sum(&rollout.old, |member| member.actual()) > 0
+    sum(&rollout.old, Member::actual) > 0
         || rollout.pods.iter().any(|pod| {
             controller_of(&pod.metadata).is_some_and(|owner| of_old(&owner.uid)) && !pod::is_finished(pod)
         })

@@ -15,7 +15,7 @@ const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 /// (by their deletion-cost annotation), sharing a node with many of their like, ready for a short
 /// time, often restarted, young. Times compare by their order of magnitude, so that no pod is doomed
 /// by a second's difference; then the uid decides.
-pub(super) fn choose(
+pub(crate) fn choose(
     pods: &[Arc<Pod>],
     ranks: &HashMap<String, usize>,
     count: usize,
