@@ -59,6 +59,11 @@ impl Error {
         self.code() == 404
     }
 
+    /// The resource takes no such request.
+    pub(crate) fn is_method_not_allowed(&self) -> bool {
+        self.code() == 405
+    }
+
     /// The object was changed, or its preconditions do not hold.
     pub fn is_conflict(&self) -> bool {
         self.code() == 409

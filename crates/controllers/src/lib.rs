@@ -27,22 +27,29 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
+use kube::runtime::reflector::Store;
 
 pub mod apply;
 pub mod deployment;
+mod discovery;
 mod error;
+pub mod garbage_collector;
 pub mod gate;
 pub mod informer;
 pub mod job;
+pub mod namespace;
 pub mod owner;
 pub mod plan;
 mod pod;
+pub mod pod_gc;
 pub mod queue;
 pub mod recorder;
 pub mod replicaset;
 pub mod replication_controller;
+pub mod ttl_after_finished;
 
 pub use error::Error;
 pub use informer::{Informer, Key};
@@ -59,6 +66,11 @@ pub type Shutdown = Shared<BoxFuture<'static, ()>>;
 /// A [`Shutdown`] from any future.
 pub fn shutdown(signal: impl Future<Output = ()> + Send + 'static) -> Shutdown {
     signal.boxed().shared()
+}
+
+/// The informer of pods as all controllers of this crate share it: indexed by node too.
+pub fn pods_by_node(store: Store<Pod>) -> Informer<Pod> {
+    Informer::with_facet(store, |pod: &Pod| pod.spec.as_ref()?.node_name.clone())
 }
 
 /// Where the time comes from; a simulation brings its own.

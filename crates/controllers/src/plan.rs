@@ -184,6 +184,14 @@ impl Action {
         Self::new(Write::Delete { target, revision: String::new(), grace, propagation })
     }
 
+    /// The same deletion, only if the object has not changed since.
+    pub fn at_revision(mut self, wanted: String) -> Self {
+        if let Write::Delete { revision, .. } = &mut self.write {
+            *revision = wanted;
+        }
+        self
+    }
+
     /// Replaces a subresource.
     pub fn put(target: Target, subresource: &'static str, body: Value) -> Self {
         Self::new(Write::Put { target, subresource, body })
