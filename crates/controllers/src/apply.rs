@@ -235,3 +235,6 @@ async fn verify(client: &Client, target: &Target) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

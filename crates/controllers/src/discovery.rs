@@ -1,6 +1,6 @@
 //! What the API server serves, for controllers that act on every kind.
 
-use kube::discovery::{Discovery, Scope};
+use kube::discovery::{ApiGroup, Discovery, Scope};
 use kube::{Client, api::DynamicObject, core::ApiResource, core::Resource};
 
 use crate::Error;
@@ -44,7 +44,7 @@ pub(crate) async fn discover(client: &Client) -> Result<Vec<Served>, Error> {
         Ok(found) => found,
         Err(_) => Discovery::new(client.clone()).run().await?,
     };
-    let resources = found.groups().flat_map(|group| group.resources_by_stability());
+    let resources = found.groups().flat_map(ApiGroup::resources_by_stability);
     let served = resources.map(|(api, capabilities)| Served {
         api,
         namespaced: capabilities.scope == Scope::Namespaced,

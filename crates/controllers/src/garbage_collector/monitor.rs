@@ -152,7 +152,7 @@ async fn follow(
                 }
             }
             Err(error) => {
-                tracing::debug!(resource = served.full_name(), %error, "watch failed, it will be retried")
+                tracing::debug!(resource = served.full_name(), %error, "watch failed, it will be retried");
             }
         }
     }

@@ -70,3 +70,35 @@ fn failures_back_off_and_success_forgets_them() {
     queue.state().done("a", &Ok(None), now);
     assert!(queue.state().failures.is_empty());
 }
+
+#[tokio::test]
+async fn the_runner_reconciles_each_key_until_shutdown_and_waits_for_what_runs() {
+    let queue = Queue::default();
+    for key in [1, 2, 3] {
+        queue.add(key);
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (seen, mut keys) = tokio::sync::mpsc::unbounded_channel();
+    let shutdown = crate::shutdown(async move {
+        let _ = stopped.await;
+    });
+    let runner = queue.clone();
+    let running = tokio::spawn(async move {
+        let reconcile = move |key: i32| {
+            let seen = seen.clone();
+            async move {
+                seen.send(key).unwrap();
+                Ok(None)
+            }
+        };
+        runner.run(2, shutdown, reconcile).await;
+    });
+    let mut first = [keys.recv().await.unwrap(), keys.recv().await.unwrap(), keys.recv().await.unwrap()];
+    first.sort_unstable();
+    assert_eq!(first, [1, 2, 3]);
+    queue.add(4);
+    assert_eq!(keys.recv().await, Some(4), "a key added later wakes the runner");
+    stop.send(()).unwrap();
+    running.await.unwrap();
+    assert_eq!(keys.recv().await, None);
+}
