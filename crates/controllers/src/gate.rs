@@ -3,11 +3,11 @@
 //! A controller that creates with `generateName` would create twice if it planned again before its
 //! cache showed the first creation. So after each apply the gate notes, per key, which revision the
 //! cache of each written kind must have passed (creates, patches) and which objects it must have
-//! lost (deletes). A key whose notes are not met is not planned; it needs no timer, because the very
-//! events that meet the notes name the key again. A complete list that began after the write meets
-//! every note, so a note can never wait for an event that a relist has swallowed.
+//! lost (deletes). A key whose notes are not met is put aside and comes back when the caches have come
+//! that far; no timer is needed. A complete list that began after the write meets every note, so a
+//! note can never wait for an event that a relist has swallowed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::informer::{Key, Watched};
@@ -39,7 +39,13 @@ struct Note {
 /// Decides whether a key may be planned. One per controller.
 pub struct Gate<K> {
     watched: Vec<Arc<dyn Watched>>,
-    notes: Mutex<HashMap<K, Vec<Note>>>,
+    state: Mutex<State<K>>,
+}
+
+struct State<K> {
+    notes: HashMap<K, Vec<Note>>,
+    /// Keys that were asked for while their notes were not met.
+    waiting: HashSet<K>,
 }
 
 impl<K> std::fmt::Debug for Gate<K> {
@@ -51,11 +57,12 @@ impl<K> std::fmt::Debug for Gate<K> {
 impl<K: Name> Gate<K> {
     /// A gate over the caches that the controller reads. Writes to other kinds are not awaited.
     pub fn new(watched: Vec<Arc<dyn Watched>>) -> Self {
-        Self { watched, notes: Mutex::default() }
+        let state = State { notes: HashMap::new(), waiting: HashSet::new() };
+        Self { watched, state: Mutex::new(state) }
     }
 
-    fn notes(&self) -> MutexGuard<'_, HashMap<K, Vec<Note>>> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State<K>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn cache(&self, resource: &str) -> Option<&Arc<dyn Watched>> {
@@ -66,7 +73,7 @@ impl<K: Name> Gate<K> {
     pub fn note(&self, key: &K, written: Vec<Written>) {
         let notes: Vec<Note> = written.into_iter().filter_map(|written| self.pending(written)).collect();
         if !notes.is_empty() {
-            self.notes().entry(key.clone()).or_default().extend(notes);
+            self.state().notes.entry(key.clone()).or_default().extend(notes);
         }
     }
 
@@ -76,14 +83,38 @@ impl<K: Name> Gate<K> {
         (!self.met(&note)).then_some(note)
     }
 
-    /// Whether the caches show all that was written for `key`.
+    /// Whether the caches show all that was written for `key`. If not, [`Gate::released`] will name
+    /// it.
     pub fn open(&self, key: &K) -> bool {
-        let mut all = self.notes();
-        let Some(notes) = all.get_mut(key) else { return true };
+        let mut state = self.state();
+        let open = self.settle(&mut state, key);
+        if !open {
+            state.waiting.insert(key.clone());
+        }
+        open
+    }
+
+    /// The keys that found the gate closed and would find it open now; each is named once.
+    pub fn released(&self) -> Vec<K> {
+        let mut state = self.state();
+        if state.waiting.is_empty() {
+            return Vec::new();
+        }
+        let waiting: Vec<K> = state.waiting.iter().cloned().collect();
+        let released: Vec<K> = waiting.into_iter().filter(|key| self.settle(&mut state, key)).collect();
+        for key in &released {
+            state.waiting.remove(key);
+        }
+        released
+    }
+
+    /// Drops the notes that are met. Whether none is left.
+    fn settle(&self, state: &mut State<K>, key: &K) -> bool {
+        let Some(notes) = state.notes.get_mut(key) else { return true };
         notes.retain(|note| !self.met(note));
         let open = notes.is_empty();
         if open {
-            all.remove(key);
+            state.notes.remove(key);
         }
         open
     }

@@ -87,6 +87,8 @@ pub trait Watched: Send + Sync {
     fn holds(&self, key: &Key, uid: &str) -> bool;
     /// Becomes true with the first complete list, and stays so.
     fn synced(&self) -> watch::Receiver<bool>;
+    /// Calls `hook` whenever the cache has come further, after the handlers of the change.
+    fn on_progress(&self, hook: Box<dyn Fn() + Send + Sync>);
 }
 
 /// One change as a handler sees it: `old` is none for a new object, `new` for a deleted one.
@@ -198,6 +200,7 @@ struct Inner<K: Kind> {
     /// Also serialises `observe` and `subscribe`; taken before `state`.
     handlers: Mutex<Vec<Handler<K>>>,
     synced: watch::Sender<bool>,
+    hooks: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
 }
 
 /// A shared, indexed cache of one kind that tells its subscribers of every change.
@@ -222,8 +225,8 @@ impl<K: Kind> Informer<K> {
     }
 
     fn build(store: Store<K>, facet: Option<Facet<K>>) -> Self {
-        let (state, handlers) = (RwLock::default(), Mutex::default());
-        Self(Arc::new(Inner { store, facet, state, handlers, synced: watch::Sender::new(false) }))
+        let (state, handlers, hooks) = (RwLock::default(), Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { store, facet, state, handlers, synced: watch::Sender::new(false), hooks }))
     }
 
     /// Takes in one event of the kind's watch, after the reflector's writer has applied it.
@@ -236,6 +239,7 @@ impl<K: Kind> Informer<K> {
             watcher::Event::InitApply(object) => self.mutate(|state| state.advance(object)),
             watcher::Event::InitDone => self.replace(&handlers),
         }
+        self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|hook| hook());
     }
 
     /// Passes a whole stream of events to [`Informer::observe`]; ends with the stream. Errors are
@@ -379,6 +383,10 @@ impl<K: Kind> Watched for Informer<K> {
 
     fn synced(&self) -> watch::Receiver<bool> {
         self.0.synced.subscribe()
+    }
+
+    fn on_progress(&self, hook: Box<dyn Fn() + Send + Sync>) {
+        self.0.hooks.lock().unwrap_or_else(PoisonError::into_inner).push(hook);
     }
 }
 

@@ -119,8 +119,8 @@ impl Context {
 }
 
 /// The ordinary life of a controller: waits for its caches, then plans and applies each name that
-/// its queue brings, unless the [`Gate`] is closed. `plan` gets none-cost access to the caches and
-/// the time; `None` means that there is nothing of that name.
+/// its queue brings, once the [`Gate`] is open for it. `plan` reads the caches it was made with;
+/// `None` means that there is nothing of that name.
 pub async fn run<K, P>(
     context: Context,
     watched: Vec<Arc<dyn Watched>>,
@@ -161,7 +161,14 @@ pub async fn run_with<K, F>(
         () = gate::synced(&watched) => {}
         () = shutdown.clone() => return,
     }
-    let gate = Arc::new(Gate::new(watched));
+    let gate = Arc::new(Gate::new(watched.clone()));
+    for cache in &watched {
+        let (gate, queue) = (Arc::downgrade(&gate), queue.clone());
+        cache.on_progress(Box::new(move || {
+            let released = gate.upgrade().map(|gate| gate.released()).unwrap_or_default();
+            released.into_iter().for_each(|key| queue.add(key));
+        }));
+    }
     let step = |key: K| {
         let (gate, open) = (Arc::clone(&gate), gate.open(&key));
         let work = open.then(|| reconcile(context.clone(), gate, key));

@@ -77,3 +77,15 @@ fn kinds_that_are_not_watched_are_not_awaited() {
     gate.note(&"set", written("events", Effect::Revision(7)));
     assert!(gate.open(&"set"));
 }
+
+#[test]
+fn a_key_that_found_the_gate_closed_is_released_once() {
+    let (pods, gate) = gate();
+    gate.note(&"set", written("pods", Effect::Revision(7)));
+    assert!(gate.released().is_empty(), "nobody asked for it");
+    assert!(!gate.open(&"set"));
+    assert!(gate.released().is_empty());
+    pods.observe(&Event::Apply(pod("another", "9")));
+    assert_eq!(gate.released(), ["set"]);
+    assert!(gate.released().is_empty() && gate.open(&"set"));
+}
