@@ -67,7 +67,7 @@ mod whole {
                     self.events.send(object.clone()).unwrap();
                 }
                 (Method::PATCH, path) if path.ends_with("/status") => {
-                    self.events.send(object.clone()).unwrap()
+                    self.events.send(object.clone()).unwrap();
                 }
                 _ => {}
             }
@@ -85,7 +85,7 @@ mod whole {
         informer.observe(event);
     }
 
-    /// Passes the server's events to the caches until the set's status shows `replicas`.
+    /// Passes the server's events to the caches until the set's status shows `replicas` or more.
     async fn watch(
         mut events: UnboundedReceiver<Value>,
         (mut sets, set_cache): (Writer<ReplicaSet>, Informer<ReplicaSet>),
@@ -105,7 +105,7 @@ mod whole {
                 set["status"][field] = value.clone();
             }
             feed(&mut sets, &set_cache, &Event::Apply(serde_json::from_value(set.clone()).unwrap()));
-            if set["status"]["replicas"] == json!(replicas) {
+            if set["status"]["replicas"].as_u64() >= Some(replicas) {
                 return;
             }
         }
