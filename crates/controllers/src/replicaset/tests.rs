@@ -87,6 +87,7 @@ mod whole {
 
     /// Passes the server's events to the caches until the set's status shows `replicas` or more.
     async fn watch(
+        server: &Server,
         mut events: UnboundedReceiver<Value>,
         (mut sets, set_cache): (Writer<ReplicaSet>, Informer<ReplicaSet>),
         (mut pods, pod_cache): (Writer<Pod>, Informer<Pod>),
@@ -96,6 +97,7 @@ mod whole {
         while let Some(event) = events.recv().await {
             // The cache is always late.
             tokio::task::yield_now().await;
+            assert!(server.created.load(Ordering::SeqCst) <= 40, "pods are created twice");
             if event["kind"] == "Pod" {
                 feed(&mut pods, &pod_cache, &Event::Apply(serde_json::from_value(event).unwrap()));
                 continue;
@@ -140,7 +142,7 @@ mod whole {
         let context = Context::new(client, crate::wall_clock(), 4);
         let controller =
             tokio::spawn(crate::replicaset::run(context, sets.1.clone(), pods.1.clone(), shutdown));
-        watch(received, sets, pods, set, 40).await;
+        watch(&server, received, sets, pods, set, 40).await;
         drop(stop);
         controller.await.unwrap();
         assert_eq!(server.created.load(Ordering::SeqCst), 40);
