@@ -24,9 +24,10 @@ pub mod facts;
 pub mod issue;
 pub mod model;
 pub mod openapi;
-pub mod path;
-mod prune;
 pub mod patch;
+pub mod path;
+pub mod protobuf;
+mod prune;
 pub mod quote;
 pub mod validate;
 
