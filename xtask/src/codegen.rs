@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
+mod gotypes;
+mod prost;
+mod protobuf;
+
 const SWAGGER: &str = "../shared/reference/openapi/kubernetes-1.36-swagger.json";
 const TABLE: &str = "crates/schema/facts/builtin.txt";
 const HEADER: &str = "# Schema facts of the built-in kinds of Kubernetes 1.36, without descriptions.\n\
@@ -66,6 +70,12 @@ pub(crate) fn run(check: bool) -> Result<String> {
     }
     fs::write(&path, &fresh).with_context(|| format!("cannot write {TABLE}"))?;
     Ok(format!("wrote {TABLE}: {} bytes", fresh.len()))
+}
+
+/// Writes the table of protobuf field numbers from the source of the crate `k8s-pb` and a kubectl.
+pub(crate) fn protobuf(source: &str, kubectl: &str) -> Result<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask lies in the repository")?;
+    protobuf::run(root, &read_swagger(root)?, Path::new(source), Path::new(kubectl))
 }
 
 /// The description lies beside the repository; a worktree may lie one directory deeper.

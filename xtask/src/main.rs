@@ -46,8 +46,11 @@ fn main() -> ExitCode {
 }
 
 fn codegen(args: &[String]) -> Result<bool> {
-    let check = args.iter().any(|arg| arg == "--check");
-    println!("{}", codegen::run(check)?);
+    let done = match args {
+        [table, source, kubectl] if table == "protobuf" => codegen::protobuf(source, kubectl)?,
+        _ => codegen::run(args.iter().any(|arg| arg == "--check"))?,
+    };
+    println!("{done}");
     Ok(true)
 }
 

@@ -27,6 +27,7 @@ pub mod model;
 pub mod openapi;
 pub mod patch;
 pub mod path;
+pub mod protobuf;
 mod prune;
 pub mod quote;
 pub mod validate;
