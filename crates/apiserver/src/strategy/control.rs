@@ -1,12 +1,15 @@
 //! Kinds that steer the cluster itself: PriorityClass, RuntimeClass, Lease, PodDisruptionBudget,
-//! HorizontalPodAutoscaler, webhook configurations, APIService.
+//! HorizontalPodAutoscaler, webhook configurations, admission policies, flow control, device claims, APIService.
 //!
-//! Sources: `pkg/apis/{scheduling,node,coordination,policy,autoscaling,admissionregistration}/validation`,
+//! Sources: `pkg/apis/{scheduling,node,coordination,policy,autoscaling,admissionregistration,flowcontrol}/validation`,
 //! `kube-aggregator/pkg/apis/apiregistration/validation` of Kubernetes 1.36.
 
+mod admission;
 mod autoscaler;
 mod budget;
 mod class;
+mod device;
+mod flow;
 mod service;
 mod webhook;
 
@@ -38,6 +41,16 @@ pub(super) static ROWS: &[Strategy] = &[
     webhook::MUTATING,
     webhook::VALIDATING,
     service::ROW,
+    flow::SCHEMA,
+    flow::LEVEL,
+    admission::VALIDATING,
+    admission::VALIDATING_BINDING,
+    admission::MUTATING,
+    admission::MUTATING_BINDING,
+    device::CLAIM,
+    device::TEMPLATE,
+    device::CLASS,
+    device::SLICE,
 ];
 
 fn check_lease(spec: &Field<'_>, faults: &mut Faults) {

@@ -149,14 +149,8 @@ fn check_ports(ports: &Field<'_>, faults: &mut Faults) {
     let mut names: Vec<String> = Vec::new();
     for port in ports.items() {
         let name = port.at("name");
-        let messages = format::port_name(name.text());
-        if name.text().is_empty() {
-        } else if !messages.is_empty() {
-            faults.each(&name, name.text(), messages);
-        } else if names.iter().any(|taken| taken == name.text()) {
-            faults.duplicate(&name, name.text());
-        } else {
-            names.push(name.text().to_owned());
+        if !name.text().is_empty() {
+            check_port_name(&name, &mut names, faults);
         }
         let number = port.at("containerPort");
         match number.number().unwrap_or(0) {
@@ -168,6 +162,17 @@ fn check_ports(ports: &Field<'_>, faults: &mut Faults) {
             faults.each_number(&host, format::port_number(host.number().unwrap_or(0)));
         }
         faults.one_of(&port.at("protocol"), &["SCTP", "TCP", "UDP"]);
+    }
+}
+
+fn check_port_name(name: &Field<'_>, taken: &mut Vec<String>, faults: &mut Faults) {
+    let messages = format::port_name(name.text());
+    if !messages.is_empty() {
+        faults.each(name, name.text(), messages);
+    } else if taken.iter().any(|taken| taken == name.text()) {
+        faults.duplicate(name, name.text());
+    } else {
+        taken.push(name.text().to_owned());
     }
 }
 
