@@ -15,6 +15,7 @@
 //! - The fields of an object node are sorted by name, so that lookup is a binary search.
 //! - No function here panics on any input bytes or tree; nesting is bounded by `decode`.
 
+pub mod apply;
 pub mod decode;
 pub mod facts;
 pub mod model;

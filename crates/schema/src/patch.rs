@@ -11,6 +11,7 @@
 
 pub mod json;
 pub mod merge;
+pub(crate) mod show;
 pub mod strategic;
 
 pub use json::JsonPatch;

@@ -10,13 +10,12 @@
 
 mod items;
 mod order;
-mod show;
 
 use serde_json::{Map, Value};
 
+use super::show::{self, Go};
 use super::{PatchError, parse_object};
 use crate::model::{FieldRef, NodeRef, PatchStrategy};
-use show::Go;
 
 const PATCH: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::order;
-use super::show::{Go, go_type};
 use super::{PATCH, PatchError, Result, Rule, merge_map, settle_list, settle_map, unknown_directive};
+use crate::patch::show::{Go, go_type};
 
 /// Merges two lists of one field.
 pub(super) fn merge(original: Vec<Value>, patch: Vec<Value>, rule: Rule<'_>) -> Result<Vec<Value>> {

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::items::merge_value;
-use super::show::Go;
 use super::{ORDER_PREFIX, PATCH, PatchError, Result};
+use crate::patch::show::Go;
 
 /// What tells an item apart: its merge key's value, or the scalar itself.
 fn id(item: &Value, key: &str) -> Result<String> {

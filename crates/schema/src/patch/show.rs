@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::{Number, Value};
 
 /// Shows a value as Go's `%v` does: `map[name:a ports:[80 81]]`.
-pub(super) struct Go<'a>(pub(super) &'a Value);
+pub(crate) struct Go<'a>(pub(crate) &'a Value);
 
 impl fmt::Display for Go<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,7 +55,7 @@ fn list(f: &mut fmt::Formatter<'_>, items: &[Value]) -> fmt::Result {
 }
 
 /// The Go type a JSON value is decoded to.
-pub(super) fn go_type(value: &Value) -> &'static str {
+pub(crate) fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
         Value::Bool(_) => "bool",
