@@ -246,9 +246,8 @@ fn check_path(target: &Resolved, info: &ResourceInfo, verb: &str) -> Result<(), 
         name => row.subresource(name).ok_or_else(Status::path_not_found)?.verbs,
     };
     let verb = Verb::parse(verb).ok_or_else(Status::method_not_allowed)?;
-    let needs_namespace = row.namespaced() && info.namespace.is_empty();
-    let allowed = verbs.contains(verb) && !(needs_namespace && !matches!(verb, Verb::List | Verb::Watch));
-    if allowed { Ok(()) } else { Err(Status::method_not_allowed()) }
+    let everywhere = !row.namespaced() || !info.namespace.is_empty() || matches!(verb, Verb::List | Verb::Watch);
+    if verbs.contains(verb) && everywhere { Ok(()) } else { Err(Status::method_not_allowed()) }
 }
 
 /// The whole body, in one piece where the client sent it in one.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod bootstrap;
 mod cli;
+mod components;
 mod kubeconfig;
 mod lifecycle;
 mod listener;

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::kubeconfig::kubeconfig;
 use crate::pki::{Pki, Subject, private_dir, write_private};
-use crate::{bootstrap, lifecycle, listener, notify, ports};
+use crate::{bootstrap, components, lifecycle, listener, notify, ports};
 
 /// The Kubernetes version whose API we serve.
 pub const KUBERNETES_VERSION: &str = "v1.36.2";
@@ -43,13 +43,15 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     let store = open_store(&config.data_dir)?;
     let socket = bind(config.api_port).await?;
     let address = format!("127.0.0.1:{}", config.api_port);
-    let (server, cache) = assemble(store, &address);
+    let (server, cache, storage) = assemble(store, &address);
     let feeder = tokio::spawn(async move { cache.run().await });
+    apiserver::bootstrap::reconcile(&storage, &ENVIRONMENT).await?;
     let tls = listener::tls(&serving(&pki, now)?, &pki.ca.pair.cert)?;
     write_admin(&pki, &config.data_dir, &address, now)?;
     let component = Peer::Component(Arc::new(User::new("system:apiserver", &["system:masters"])));
     let serving = tokio::spawn(listener::serve(socket, tls, server.clone(), stop.clone()));
     bootstrap::run(&server, &component).await?;
+    let _components = components::start(&server, &stop);
     lifecycle::record(config)?;
     notify::ready();
     tracing::info!(address, "ready");
@@ -71,26 +73,30 @@ async fn bind(port: u16) -> Result<TcpListener> {
     TcpListener::bind(any).await.map_err(|error| ports::explain(&error, port, "--api-port"))
 }
 
-fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>) {
+/// Time and randomness of a real server.
+const ENVIRONMENT: Environment = Environment { now: SystemTime::now, random };
+
+fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>, Storage) {
     let kinds = Registry::builtin();
     let seal = Arc::new(Plain);
     let cache =
         Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), selectable(kinds.clone()), cache::RING));
+    let storage = Storage::new(store, seal);
     let server = ApiServer::new(Parts {
         kinds,
-        storage: Storage::new(store, seal),
+        storage: storage.clone(),
         cache: Arc::clone(&cache),
         authenticator: Authenticator::new(Arc::new(NoTokens)),
         authorizer: Box::new(authz::Chain(vec![Box::new(authz::Masters), Box::new(Rbac::new(&cache))])),
         admission: admission::Chain::default(),
-        environment: Environment { now: SystemTime::now, random },
+        environment: ENVIRONMENT,
         address: address.to_owned(),
         version: Version {
             kubernetes: KUBERNETES_VERSION.to_owned(),
             coracle: format!("coracle.{}", env!("CARGO_PKG_VERSION")),
         },
     });
-    (server, cache)
+    (server, cache, storage)
 }
 
 /// The selectable fields of a stored resource, from the table of kinds.

@@ -6,7 +6,7 @@
 //! apply:  live, config ─ merge ─ prune ─> merged ─ compare ─> conflicts, or managedFields of merged
 //! ```
 //!
-//! The schema says what is owned as a whole and what part by part ([`place`]); a part without a schema
+//! The schema says what is owned as a whole and what part by part; a part without a schema
 //! is taken as Kubernetes takes it: maps field by field, lists as a whole.
 //!
 //! Entries written in another version of the kind are compared in the version of the request.
@@ -31,8 +31,7 @@ pub use managed::{Request, manager_name, update};
 use serde_json::Value;
 use thiserror::Error;
 
-use compare::{Diff, compare};
-use element::same;
+use compare::{Diff, alike, compare};
 use managed::{Entry, Identity, Operation};
 use place::Place;
 use zero::EMPTY;
@@ -85,7 +84,10 @@ pub fn apply(
     let merged = merge::merge(root, Some(live), config);
     let mut merged = prune::prune(root, merged, &last, &union(&entries, &own));
     let mut diff = compare(root, live, &merged);
-    let changes = !diff.is_empty() || !same(live, &merged);
+    let changes = !alike(root, live, &merged);
+    if !changes {
+        merged = live.clone();
+    }
     diff.exclude(request.reset);
     check_conflicts(root, live, &entries, &diff, request, force)?;
 

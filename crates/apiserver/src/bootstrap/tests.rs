@@ -87,11 +87,11 @@ fn plans_add_and_never_remove() {
     check("ClusterRole", role, |_| {}, |_, _| Plan::Keep);
     check("ClusterRole", role, |role| meta::set_label(role, "own", "label"), |_, _| Plan::Keep);
     let more = |role: &mut Value| {
-        append(role, "rules", [json!({"verbs": ["get"], "nonResourceURLs": ["/x"]})].into_iter())
+        append(role, "rules", [json!({"verbs": ["get"], "nonResourceURLs": ["/x"]})].into_iter());
     };
     check("ClusterRole", role, more, |_, _| Plan::Keep);
     let less = |role: &mut Value| {
-        role["rules"] = json!([{"verbs": ["list", "watch"], "apiGroups": [""], "resources": ["endpoints"]}])
+        role["rules"] = json!([{"verbs": ["list", "watch"], "apiGroups": [""], "resources": ["endpoints"]}]);
     };
     check("ClusterRole", role, less, |_, existing| {
         let mut whole = existing.clone();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::element::{self, same};
 use super::fields::{self, FieldSet};
 use super::place::{Form, Place};
-use super::zero::zero;
+use super::zero::{present, seen, zero};
 
 /// The fields that differ.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,13 +36,31 @@ impl Diff {
 pub(super) fn compare(root: Place<'_>, old: &Value, new: &Value) -> Diff {
     let mut change = Change::default();
     change.maps(root, old, new, "metadata");
-    let part = |object: &'_ Value| object.get("metadata").is_some();
-    if part(old) || part(new) {
+    if old.get("metadata").is_some() || new.get("metadata").is_some() {
         let before = old.get("metadata").or_else(|| zero(root, "metadata"));
         let below = Change::walk(root.child("metadata"), before, new.get("metadata"), "managedFields");
         change.attach(element::field("metadata"), below);
     }
     Diff { changed: FieldSet(change.changed), removed: FieldSet(change.removed) }
+}
+
+/// Whether two values of one place are the same to a reader, `metadata.managedFields` left out: order
+/// counts, empty lists and maps of built-in kinds are absent ones.
+pub(super) fn alike(place: Place<'_>, old: &Value, new: &Value) -> bool {
+    match (old, new) {
+        (Value::Object(a), Value::Object(b)) => {
+            let equal = |key: &String| match (seen(place, key, a.get(key)), seen(place, key, b.get(key))) {
+                (Some(a), Some(b)) => alike(place.child(key), a, b),
+                (a, b) => a.is_none() && b.is_none(),
+            };
+            let counts = |key: &&String| !(place.is_metadata() && *key == "managedFields");
+            a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))).filter(counts).all(equal)
+        }
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(place.items(), a, b))
+        }
+        _ => same(old, new),
+    }
 }
 
 /// The change of one value: whether it itself is in the sets, and what is below it.
@@ -106,22 +124,29 @@ impl Change {
     fn maps(&mut self, place: Place<'_>, old: &Value, new: &Value, skip: &str) {
         let (before, after) = (old.as_object(), new.as_object());
         for (key, value) in after.into_iter().flatten().filter(|(key, _)| *key != skip) {
-            let prior = before.and_then(|map| map.get(key).or_else(|| zero(place, key)));
-            self.field(place, key, prior, Some(value));
+            let prior = before.and_then(|map| map.get(key));
+            self.field(place, key, prior, Some(value), before.is_some());
         }
         for (key, value) in before.into_iter().flatten().filter(|(key, _)| *key != skip) {
             if after.is_none_or(|map| !map.contains_key(key)) {
-                self.field(place, key, Some(value), None);
+                self.field(place, key, Some(value), None, true);
             }
         }
     }
 
-    fn field(&mut self, place: Place<'_>, key: &str, old: Option<&Value>, new: Option<&Value>) {
+    /// Compares a field; `within` tells that the old object is there to have zero values.
+    fn field(&mut self, place: Place<'_>, key: &str, old: Option<&Value>, new: Option<&Value>, within: bool) {
         if let (Some(Value::String(old)), Some(Value::String(new))) = (old, new)
             && old == new
         {
             return;
         }
+        let old = old.and_then(|value| present(place, key, value));
+        let new = new.and_then(|value| present(place, key, value));
+        if old.is_none() && new.is_none() {
+            return;
+        }
+        let old = old.or_else(|| zero(place, key).filter(|_| within));
         let below = Self::walk(place.child(key), old, new, "");
         if !below.is_empty() {
             self.attach(element::field(key), below);

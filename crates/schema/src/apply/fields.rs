@@ -59,6 +59,7 @@ impl FieldSet {
     /// What is wrong with the first key or value that is none of a field set.
     pub fn from_value(value: Value) -> Result<Self, String> {
         let mut root = canonical(value)?;
+        // Nobody owns the whole object.
         root.remove(SELF);
         Ok(Self(root))
     }
@@ -179,13 +180,21 @@ fn subtract_node(node: &mut Map<String, Value>, gone: &Map<String, Value>) -> bo
 
 fn subtract_trees(parent: &mut Map<String, Value>, other: &Map<String, Value>) {
     for (key, gone) in children(other) {
-        let Some(Value::Object(node)) = parent.get_mut(key) else { continue };
-        let emptied = !node.is_empty() && {
-            subtract_trees(node, gone);
-            node.is_empty()
-        };
-        if is_member(gone) || emptied {
+        if is_member(gone) {
             parent.remove(key);
+            continue;
+        }
+        let Some(Value::Object(node)) =
+            parent.get_mut(key).filter(|node| **node != Value::Object(Map::new()))
+        else {
+            continue;
+        };
+        let member = node.remove(SELF).is_some();
+        subtract_trees(node, gone);
+        match (member, node.is_empty()) {
+            (true, false) => drop(node.insert(SELF.to_owned(), Value::Object(Map::new()))),
+            (false, true) => drop(parent.remove(key)),
+            _ => {}
         }
     }
 }
@@ -225,7 +234,10 @@ fn canonical(value: Value) -> Result<Map<String, Value>, String> {
     }
     let mut result = Map::new();
     for (key, node) in map {
-        let below = canonical(node)?;
+        let mut below = canonical(node)?;
+        if below.len() == 1 {
+            below.remove(SELF);
+        }
         add(&mut result, element::canonical(key)?, Value::Object(below));
     }
     Ok(result)
@@ -234,7 +246,11 @@ fn canonical(value: Value) -> Result<Map<String, Value>, String> {
 /// As [`canonical`], in place, where the keys are canonical already.
 fn canonical_children(mut map: Map<String, Value>) -> Result<Map<String, Value>, String> {
     for node in map.values_mut() {
-        *node = Value::Object(canonical(node.take())?);
+        let mut below = canonical(node.take())?;
+        if below.len() == 1 {
+            below.remove(SELF);
+        }
+        *node = Value::Object(below);
     }
     Ok(map)
 }

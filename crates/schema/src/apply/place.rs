@@ -6,6 +6,8 @@ use super::element;
 use crate::facts::builtin;
 use crate::model::{ListType, MapType, NodeRef, Type};
 
+const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
+
 /// How a value is owned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -34,9 +36,14 @@ impl<'a> Place<'a> {
     pub(super) fn child(self, key: &str) -> Self {
         let mut node = self.node.and_then(|node| node.child(key));
         if self.root && key == "metadata" && node.is_none_or(|node| node.fields().len() == 0) {
-            node = builtin().definition("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta");
+            node = builtin().definition(OBJECT_META);
         }
         Self { node, root: false }
+    }
+
+    /// Whether this is the `metadata` of an object.
+    pub(super) fn is_metadata(self) -> bool {
+        self.node.is_some_and(|node| node.definition_name() == Some(OBJECT_META))
     }
 
     pub(super) fn items(self) -> Self {

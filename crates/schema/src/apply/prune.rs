@@ -6,6 +6,7 @@ use super::element;
 use super::extract::extract;
 use super::fields::{self, FieldSet, is_member};
 use super::place::{Form, Place};
+use crate::model::Type;
 
 /// Removes from `merged` what is in `last` (the applier's former set) and not in `owned` (all sets
 /// there are now, the applier's new one included).
@@ -44,7 +45,7 @@ fn named(place: Place<'_>, set: &Map<String, Value>) -> FieldSet {
     FieldSet(result)
 }
 
-/// The value without the members of the set. Maps and lists that become empty go too.
+/// The value without the members of the set. Structs that become empty go too.
 fn remove(place: Place<'_>, value: &Value, set: &Map<String, Value>) -> Value {
     match (place.form(value), value) {
         (Form::Map, Value::Object(map)) => {
@@ -71,10 +72,7 @@ fn remove_one(place: Place<'_>, value: &Value, node: Option<&Value>) -> Option<V
         return None;
     }
     let rest = remove(place, value, node);
-    let emptied = match &rest {
-        Value::Object(map) => map.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        _ => false,
-    };
-    (!emptied || *value == rest).then_some(rest)
+    let emptied = rest.as_object().is_some_and(Map::is_empty) && *value != rest;
+    let is_struct = place.node.is_some_and(|node| node.ty() == Type::Object);
+    (!(emptied && is_struct)).then_some(rest)
 }

@@ -51,6 +51,37 @@ pub(super) fn zero(place: Place<'_>, key: &str) -> Option<&'static Value> {
     }
 }
 
+/// The value of a field, unless it is one that a built-in kind does not tell from an absent one: Go
+/// leaves out empty lists and maps of optional fields.
+pub(super) fn present<'v>(place: Place<'_>, key: &str, value: &'v Value) -> Option<&'v Value> {
+    let required = || {
+        let field = place.node.and_then(|node| node.field(key));
+        field.is_some_and(|field| field.required() && field.node().ty() != Type::Object)
+    };
+    (!is_blank(place, key, value) || required()).then_some(value)
+}
+
+/// What a reader of a field sees, present or not: a blank value is as good as the zero value.
+pub(super) fn seen<'v>(place: Place<'_>, key: &str, value: Option<&'v Value>) -> Option<&'v Value> {
+    value.filter(|value| !is_blank(place, key, value)).or_else(|| zero(place, key))
+}
+
+fn is_blank(place: Place<'_>, key: &str, value: &Value) -> bool {
+    let empty = match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    };
+    empty && place.is_builtin() && {
+        let ty = place.node.and_then(|node| node.field(key)).map(|field| field.node().ty());
+        match ty {
+            Some(Type::Array | Type::Map) => true,
+            Some(Type::Object) => zero(place, key).is_some(),
+            _ => false,
+        }
+    }
+}
+
 fn is_value(definition: Option<&str>, key: &str) -> bool {
     let name = definition.and_then(|name| name.rsplit('.').next()).unwrap_or_default();
     VALUES.iter().any(|(owner, field)| *field == key && (owner.is_empty() || *owner == name))
