@@ -23,6 +23,8 @@ pub mod create;
 pub mod delete;
 pub mod list;
 pub mod read;
+pub mod review;
+pub mod token;
 pub mod update;
 pub mod watch;
 
