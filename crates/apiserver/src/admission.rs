@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::authn::User;
 
+pub mod escalation;
+pub mod serviceaccount;
+
 /// What is done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {

@@ -10,6 +10,8 @@ use api::status::Status;
 use http::HeaderMap;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+pub mod account;
+pub mod impersonation;
 pub mod tokens;
 
 /// Members of this group may do anything, whatever the rules say.
@@ -93,6 +95,21 @@ impl Authenticator {
             },
             None => Ok(None),
         }
+    }
+}
+
+impl Authenticator {
+    /// Who issues tokens for service accounts, if anybody does.
+    pub fn issuer(&self) -> Option<&tokens::ServiceAccountTokens> {
+        self.tokens.issuer()
+    }
+
+    /// Whom a token names and for which of `audiences`, or why it is not valid.
+    ///
+    /// # Errors
+    /// The reason, as a TokenReview shows it.
+    pub async fn review(&self, token: &str, audiences: &[String]) -> Result<tokens::Reviewed, String> {
+        self.tokens.review(token, audiences).await
     }
 }
 

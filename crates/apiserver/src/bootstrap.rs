@@ -209,8 +209,17 @@ fn controller_name(name: &str) -> String {
 
 fn cluster_role(controller: &str, rules: &[policy::Rule]) -> Value {
     let mut role = object("ClusterRole", "", &controller_name(controller));
-    role["rules"] = rules.iter().map(|rule| to_value(&rule.expand())).collect();
+    role["rules"] = rules.iter().map(|rule| to_value(&patching(rule.expand()))).collect();
     role
+}
+
+/// Our controllers patch what they own where Kubernetes' own send back whole objects.
+fn patching(mut rule: Rule) -> Rule {
+    let has = |verb: &str| rule.verbs.iter().any(|own| own == verb);
+    if has("update") && !has("patch") {
+        rule.verbs.push("patch".into());
+    }
+    rule
 }
 
 fn controller_binding(controller: &str) -> Value {

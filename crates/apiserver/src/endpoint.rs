@@ -29,6 +29,8 @@ pub mod list;
 pub mod patch;
 pub mod read;
 pub mod scale;
+pub mod review;
+pub mod token;
 pub mod update;
 pub mod watch;
 

@@ -19,6 +19,7 @@ use http_body_util::BodyExt;
 use schema::decode::Shape;
 
 use crate::admission;
+use crate::authn::impersonation::impersonate;
 use crate::authn::{Authenticator, Peer, User};
 use crate::authz::{self, Authorizer};
 use crate::cache::WatchCache;
@@ -76,8 +77,8 @@ pub(crate) struct Shared {
     kinds: ArcSwap<Registry>,
     pub(crate) storage: Storage,
     pub(crate) cache: Arc<WatchCache>,
-    authenticator: Authenticator,
-    authorizer: Box<dyn Authorizer>,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) authorizer: Box<dyn Authorizer>,
     pub(crate) admission: admission::Chain,
     environment: Environment,
     pub(crate) address: String,
@@ -175,6 +176,7 @@ impl ApiServer {
         }
         let authenticated = self.shared.authenticator.authenticate(&peer, &parts.headers).await?;
         let user = authenticated.ok_or_else(Status::unauthorized)?;
+        let user = impersonate(&user, &parts.headers, &*self.shared.authorizer)?;
         authz::require(&*self.shared.authorizer, &user, &authz::Action::of(&info, &query))?;
         match &info.resource {
             Some(resource) => {
@@ -228,6 +230,14 @@ impl ApiServer {
             ["api", version] => discovery::resources(&kinds, "", version),
             ["apis", group] => discovery::group(&kinds, group),
             ["apis", group, version] => discovery::resources(&kinds, group, version),
+            [".well-known", "openid-configuration"] => {
+                self.shared.authenticator.issuer().map(|issuer| issuer.openid_configuration(&self.shared.address))
+            }
+            ["openid", "v1", "jwks"] => {
+                let issuer = self.shared.authenticator.issuer().ok_or_else(Status::path_not_found)?;
+                let body = respond::full(issuer.jwks().to_string());
+                return Ok(respond::answer(StatusCode::OK, "application/jwk-set+json", body));
+            }
             _ => None,
         };
         found.map(|document| respond::value(&document)).ok_or_else(Status::path_not_found)
@@ -270,6 +280,8 @@ async fn read_body(mut body: Body) -> Result<Bytes, Status> {
 
 async fn dispatch(verb: &str, call: Call) -> Outcome {
     match (call.info.subresource.as_str(), verb) {
+        ("", "create") if endpoint::review::is_review(&call.resource().group) => endpoint::review::create(&call).await,
+        ("token", "create") => endpoint::token::create(&call).await,
         ("", "create") => endpoint::create::create(&call).await,
         ("", "list") => endpoint::list::list(&call).await,
         ("", "watch") => endpoint::watch::watch(&call).await,

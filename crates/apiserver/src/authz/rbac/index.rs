@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::super::rule::{Rule, quoted};
 use super::super::{Action, Decision, Known};
-use crate::authn::User;
+use crate::authn::{User, account};
 
 /// The rules of a Role or ClusterRole.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -97,11 +97,6 @@ pub struct Index {
     groups: HashMap<Box<str>, Grants>,
 }
 
-/// The user that a service account is.
-pub fn account_user(namespace: &str, name: &str) -> String {
-    format!("system:serviceaccount:{namespace}:{name}")
-}
-
 impl Objects {
     /// The rules of a role that a binding in `namespace` names (empty: a cluster binding).
     pub fn resolve(&self, role: &RoleRef, namespace: &str) -> Resolved {
@@ -151,7 +146,7 @@ impl Index {
             "Group" => (&mut self.groups, subject.name.clone()),
             "ServiceAccount" => {
                 let home = if subject.namespace.is_empty() { namespace } else { &subject.namespace };
-                (&mut self.users, account_user(home, &subject.name))
+                (&mut self.users, account::user_name(home, &subject.name))
             }
             _ => return None,
         };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::index::{Objects, Subject, account_user, escalation};
+use super::index::{Objects, Subject, escalation};
 use super::*;
 use crate::request::ResourceInfo;
 
@@ -103,7 +103,7 @@ fn naive(objects: &Objects, user: &User, action: &Action<'_>) -> bool {
         "Group" => user.groups.contains(&subject.name),
         _ => {
             let home = if subject.namespace.is_empty() { namespace } else { &subject.namespace };
-            account_user(home, &subject.name) == user.name
+            crate::authn::account::user_name(home, &subject.name) == user.name
         }
     };
     let grants = |binding: &Binding, namespace: &str| {
