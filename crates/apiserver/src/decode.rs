@@ -74,8 +74,17 @@ pub fn body(headers: &HeaderMap, body: &Bytes, shape: Shape<'_>) -> Result<Decod
     let decoded = match body_encoding(content_type)? {
         Encoding::Json => schema::decode::json(body, shape),
         Encoding::Yaml => schema::decode::yaml(body, shape),
+        Encoding::Protobuf => return protobuf(body, shape),
     };
     decoded.map_err(|error| Status::bad_request(error.to_string()))
+}
+
+fn protobuf(body: &Bytes, shape: Shape<'_>) -> Result<Decoded, Status> {
+    let expected = match shape {
+        Shape::Typed(node) => Some(node),
+        Shape::Custom | Shape::Any => None,
+    };
+    schema::protobuf::decode(body, expected).map_err(|error| Status::bad_request(error.to_string()))
 }
 
 /// Decodes an object of the kind and version that a path names, and puts in the apiVersion and kind

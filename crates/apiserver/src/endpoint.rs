@@ -20,6 +20,7 @@ use crate::server::Shared;
 use crate::storage::StorageError;
 use crate::strategy::{Strategy, strategy};
 
+pub mod apply;
 pub mod binding;
 pub mod create;
 pub mod delete;

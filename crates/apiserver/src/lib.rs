@@ -24,6 +24,7 @@ pub mod decode;
 pub mod discovery;
 pub mod endpoint;
 pub mod health;
+mod managed;
 pub mod negotiate;
 pub mod openapi;
 pub mod render;

@@ -20,6 +20,8 @@ pub enum Encoding {
     Json,
     /// `application/yaml`.
     Yaml,
+    /// `application/vnd.kubernetes.protobuf`, in requests only.
+    Protobuf,
 }
 
 /// The form and encoding of an answer.
@@ -31,6 +33,8 @@ pub struct Accepted {
     pub encoding: Encoding,
 }
 
+/// What kubectl and Go clients send typed objects as.
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 /// What the server produces and reads.
 const OFFERED: [&str; 2] = ["application/json", "application/yaml"];
 
@@ -58,7 +62,7 @@ fn accept_clause(clause: &str, convertible: bool) -> Option<Accepted> {
         "application/json"
         | "application/*"
         | "*/*"
-        | "application/vnd.kubernetes.protobuf"
+        | PROTOBUF
         | "application/cbor" => Encoding::Json,
         "application/yaml" => Encoding::Yaml,
         _ => return None,
@@ -85,12 +89,13 @@ fn accept_clause(clause: &str, convertible: bool) -> Option<Accepted> {
 /// The encoding of a request body.
 ///
 /// # Errors
-/// 415 for anything that is not JSON or YAML, protobuf and CBOR by name.
+/// 415 for anything else.
 pub fn body_encoding(content_type: &str) -> Result<Encoding, Status> {
     let media = content_type.split(';').next().unwrap_or_default().trim();
     match media {
         "" | "application/json" | "*/*" => Ok(Encoding::Json),
         "application/yaml" => Ok(Encoding::Yaml),
+        PROTOBUF => Ok(Encoding::Protobuf),
         _ => Err(Status::unsupported_media_type(&OFFERED)),
     }
 }

@@ -147,7 +147,8 @@ impl Renderer {
     /// Bytes of JSON in the encoding that was asked for.
     pub fn encode(&self, code: StatusCode, json: Bytes) -> Outcome {
         match self.encoding {
-            Encoding::Json => Ok(respond::json(code, json)),
+            // Protobuf is read, never written: clients that ask for it take JSON too.
+            Encoding::Json | Encoding::Protobuf => Ok(respond::json(code, json)),
             Encoding::Yaml => {
                 let tree: Value = serde_json::from_slice(&json).map_err(Status::internal_error)?;
                 let yaml = serde_saphyr::to_string(&tree).map_err(Status::internal_error)?;

@@ -7,13 +7,13 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use api::kinds::{Registry, SelectableField};
-use apiserver::authn::{Authenticator, Peer, User, tokens};
+use apiserver::authn::tokens::ServiceAccountTokens;
+use apiserver::authn::{Authenticator, Peer, User};
 use apiserver::authz::rbac::Rbac;
 use apiserver::cache::{self, Selectable, WatchCache};
 use apiserver::storage::Storage;
 use apiserver::value::Plain;
 use apiserver::{ApiServer, Environment, Parts, Version, admission, authz};
-use futures::FutureExt;
 use store::{Embedded, Options, Store};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -43,7 +43,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     let store = open_store(&config.data_dir)?;
     let socket = bind(config.api_port).await?;
     let address = format!("127.0.0.1:{}", config.api_port);
-    let (server, cache, storage) = assemble(store, &address);
+    let (server, cache, storage) = assemble(store, &pki, &address)?;
     let feeder = tokio::spawn(async move { cache.run().await });
     apiserver::bootstrap::reconcile(&storage, &ENVIRONMENT).await?;
     let tls = listener::tls(&serving(&pki, now)?, &pki.ca.pair.cert)?;
@@ -76,18 +76,25 @@ async fn bind(port: u16) -> Result<TcpListener> {
 /// Time and randomness of a real server.
 const ENVIRONMENT: Environment = Environment { now: SystemTime::now, random };
 
-fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>, Storage) {
+fn assemble(store: Arc<dyn Store>, pki: &Pki, address: &str) -> Result<(ApiServer, Arc<WatchCache>, Storage)> {
     let kinds = Registry::builtin();
     let seal = Arc::new(Plain);
     let cache =
         Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), selectable(kinds.clone()), cache::RING));
     let storage = Storage::new(store, seal);
+    let tokens = ServiceAccountTokens::new(&pki.service_account_key, Arc::clone(&cache), ENVIRONMENT)
+        .context("pki/service-account.key is damaged")?;
+    let authorizer = authz::Chain(vec![
+        Box::new(authz::node::Node::new(Arc::clone(&cache))),
+        Box::new(authz::Masters),
+        Box::new(Rbac::new(&cache)),
+    ]);
     let server = ApiServer::new(Parts {
         kinds,
         storage: storage.clone(),
         cache: Arc::clone(&cache),
-        authenticator: Authenticator::new(Arc::new(NoTokens)),
-        authorizer: Box::new(authz::Chain(vec![Box::new(authz::Masters), Box::new(Rbac::new(&cache))])),
+        authenticator: Authenticator::new(Arc::new(tokens)),
+        authorizer: Box::new(authorizer),
         admission: admission::Chain::default(),
         environment: ENVIRONMENT,
         address: address.to_owned(),
@@ -96,7 +103,7 @@ fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>
             coracle: format!("coracle.{}", env!("CARGO_PKG_VERSION")),
         },
     });
-    (server, cache, storage)
+    Ok((server, cache, storage))
 }
 
 /// The selectable fields of a stored resource, from the table of kinds.
@@ -105,15 +112,6 @@ fn selectable(kinds: Registry) -> Selectable {
         let row = kinds.iter().find(|row| row.storage.0 == prefix);
         row.map(|row| row.selectable.to_vec()).unwrap_or_default()
     })
-}
-
-/// No bearer token is known.
-struct NoTokens;
-
-impl tokens::Tokens for NoTokens {
-    fn authenticate<'a>(&'a self, _token: &'a str) -> futures::future::BoxFuture<'a, Option<User>> {
-        async { None }.boxed()
-    }
 }
 
 fn random(bytes: &mut [u8]) {

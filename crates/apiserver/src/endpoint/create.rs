@@ -11,6 +11,7 @@ use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
 use crate::convert::{convert, storage_kind};
 use crate::decode::{self, FieldValidation};
+use crate::managed::{Tracking, track};
 use crate::render::{IncludeObject, Renderer};
 use crate::respond::{self, Outcome};
 use crate::storage::{Place, Written};
@@ -24,12 +25,25 @@ const GENERATE_TRIES: usize = 8;
 /// # Errors
 /// 400 for a body that is not understood, 409 when the name is taken, 422 when the object is invalid.
 pub async fn create(call: &Call) -> Outcome {
-    let include = IncludeObject::parse(&call.query.include_object)?;
     let (object, mut warnings) = decode(call)?;
-    let versioned = store_new(call, object, &mut warnings).await?;
+    answer_created(call, object, Tracking::Update, &mut warnings).await
+}
+
+/// Stores a new object and answers with it.
+///
+/// # Errors
+/// As [`create`].
+pub(crate) async fn answer_created(
+    call: &Call,
+    object: Value,
+    tracking: Tracking,
+    warnings: &mut Vec<String>,
+) -> Outcome {
+    let include = IncludeObject::parse(&call.query.include_object)?;
+    let versioned = store_new(call, object, tracking, warnings).await?;
     let renderer = Renderer::new(&call.target, call.accepted, include);
     let mut response = renderer.answer(StatusCode::CREATED, &versioned, call.shared.now())?;
-    respond::warn(&mut response, &warnings);
+    respond::warn(&mut response, warnings);
     Ok(response)
 }
 
@@ -70,6 +84,7 @@ fn place(call: &Call, object: &mut Value) -> Result<(), Status> {
 pub(crate) async fn store_new(
     call: &Call,
     mut object: Value,
+    tracking: Tracking,
     warnings: &mut Vec<String>,
 ) -> Result<Versioned, Status> {
     let rules = call.rules();
@@ -96,6 +111,9 @@ pub(crate) async fn store_new(
     rules.prepare_create(attributes.object);
     if call.resource().generation.tracked() {
         meta::set_generation(attributes.object, 1);
+    }
+    if tracking == Tracking::Update {
+        track(call, None, attributes.object);
     }
     let errors = rules.validate_create(attributes.object);
     refuse_invalid(call, &name, &errors)?;
@@ -147,6 +165,8 @@ async fn write(call: &Call, mut object: Value, generated: bool, dry_run: bool) -
             Written::Raced(_) if generated => {
                 let base = meta::generate_name(&object).to_owned();
                 meta::set_name(&mut object, &meta::name::generate(&base, call.shared.random()));
+                // Some kinds derive labels from the name.
+                call.rules().prepare_create(&mut object);
             }
             Written::Raced(_) => break,
         }

@@ -18,8 +18,8 @@ const JSON: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 /// Custom resources have no strategic merge: their lists have no merge keys.
-const CUSTOM_OFFERED: [&str; 2] = [JSON, MERGE];
-const OFFERED: [&str; 3] = [JSON, MERGE, STRATEGIC];
+const CUSTOM_OFFERED: [&str; 3] = [JSON, MERGE, super::apply::MEDIA];
+const OFFERED: [&str; 4] = [JSON, MERGE, STRATEGIC, super::apply::MEDIA];
 
 /// A parsed patch of any kind.
 pub(crate) enum Patch {
@@ -39,20 +39,26 @@ struct Patched {
 /// 415 for a kind of patch that is not served, 400 for a body that is no patch, 422 for one that does
 /// not apply, and all of PUT's.
 pub async fn patch(call: &Call) -> Outcome {
+    if media(call) == super::apply::MEDIA {
+        return super::apply::apply(call).await;
+    }
     let validation = FieldValidation::parse(&call.query.field_validation)?;
     let patch = parse(call)?;
     let warnings = validation.judge_texts(patch.issues())?;
     run(call, &Patched { patch, validation }, warnings).await
 }
 
+/// The kind of patch that the request says it is.
+fn media(call: &Call) -> &str {
+    let content_type = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+}
+
 /// Reads the patch in a request's body.
 pub(crate) fn parse(call: &Call) -> Result<Patch, Status> {
-    let content_type =
-        call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media = content_type.split(';').next().unwrap_or_default().trim();
     let refuse = |error| refusal(call.resource(), &call.info.name, &error);
     let custom = !matches!(call.shared.shape(&call.target), Shape::Typed(_));
-    match media {
+    match media(call) {
         JSON => JsonPatch::parse(&call.body).map(Patch::Json).map_err(refuse),
         MERGE => MergePatch::parse(&call.body).map(Patch::Merge).map_err(refuse),
         STRATEGIC if !custom => StrategicPatch::parse(&call.body).map(Patch::Strategic).map_err(refuse),

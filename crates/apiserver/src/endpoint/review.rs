@@ -67,7 +67,7 @@ pub(super) fn decode(call: &Call, kind: &str) -> Result<Value, Status> {
 /// An object that is not stored, in the encoding asked for.
 pub(super) fn answer(call: &Call, code: StatusCode, object: &Value) -> Outcome {
     match call.accepted.encoding {
-        Encoding::Json => Ok(respond::json(code, Bytes::from(object.to_string()))),
+        Encoding::Json | Encoding::Protobuf => Ok(respond::json(code, Bytes::from(object.to_string()))),
         Encoding::Yaml => {
             let yaml = serde_saphyr::to_string(object).map_err(Status::internal_error)?;
             Ok(respond::answer(code, "application/yaml", respond::full(yaml)))

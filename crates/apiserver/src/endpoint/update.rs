@@ -15,6 +15,7 @@ use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
 use crate::convert::{convert, storage_kind};
 use crate::decode::{self, FieldValidation};
+use crate::managed::{Tracking, track};
 use crate::render::{IncludeObject, Renderer};
 use crate::respond::{self, Outcome};
 use crate::storage::{Current, Place, Written};
@@ -27,6 +28,11 @@ const TRIES: usize = 16;
 pub(crate) trait Change: Send + Sync {
     /// The new state of `current`; warnings go to the client.
     fn apply(&self, call: &Call, current: &Value, warnings: &mut Vec<String>) -> Result<Value, Status>;
+
+    /// How the change is entered into the managed fields.
+    fn tracking(&self) -> Tracking {
+        Tracking::Update
+    }
 }
 
 /// Replaces the object by the body of the request.
@@ -121,7 +127,7 @@ async fn attempt(
 ) -> Result<Written, Status> {
     let mut object = change.apply(call, &current.object, warnings)?;
     check_preconditions(call, &object, &current.object)?;
-    prepare(call, &mut object, &current.object, warnings).await?;
+    prepare(call, change.tracking(), &mut object, &current.object, warnings).await?;
     let dry_run = call.dry_run()?;
     if object == current.object || same_but_managed(&object, &current.object) {
         return Ok(Written::Done(current.versioned.clone()));
@@ -166,6 +172,7 @@ fn check_preconditions(call: &Call, object: &Value, current: &Value) -> Result<(
 /// Defaulting, admission, strategy and validation of a new state.
 async fn prepare(
     call: &Call,
+    tracking: Tracking,
     object: &mut Value,
     old: &Value,
     warnings: &mut Vec<String>,
@@ -173,12 +180,6 @@ async fn prepare(
     let rules = call.rules();
     rules.default(object);
     keep_server_metadata(object, old);
-    match call.info.subresource.as_str() {
-        "status" => rules.prepare_status_update(object, old),
-        "" => rules.prepare_update(object, old),
-        // The other subresources change only what is theirs.
-        _ => {}
-    }
     let user = Arc::clone(&call.user);
     let name = call.info.name.clone();
     let mut attributes = Attributes {
@@ -194,11 +195,20 @@ async fn prepare(
         warnings,
     };
     call.shared.admission.admit(&mut attributes).await?;
+    match call.info.subresource.as_str() {
+        "status" => rules.prepare_status_update(attributes.object, old),
+        "" => rules.prepare_update(attributes.object, old),
+        // The other subresources change only what is theirs.
+        _ => {}
+    }
     let counts = matches!(call.info.subresource.as_str(), "" | "scale");
     let raised = counts && call.resource().generation.raised(old, attributes.object);
     let generation = meta::generation(old).unwrap_or(0) + i64::from(raised);
     if call.resource().generation.tracked() {
         meta::set_generation(attributes.object, generation);
+    }
+    if tracking == Tracking::Update {
+        track(call, Some(old), attributes.object);
     }
     let errors = match call.info.subresource.as_str() {
         "status" => rules.validate_status_update(attributes.object, old),
