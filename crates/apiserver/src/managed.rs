@@ -79,7 +79,11 @@ pub(crate) fn track(call: &Call, live: Option<&Value>, new: &mut Value) {
 ///
 /// # Errors
 /// 409 with a cause for each conflict, 400 and 500 as Kubernetes answers a configuration that does not fit.
-pub(crate) fn apply_configuration(call: &Call, live: Option<&Value>, config: &Value) -> Result<Value, Status> {
+pub(crate) fn apply_configuration(
+    call: &Call,
+    live: Option<&Value>,
+    config: &Value,
+) -> Result<Value, Status> {
     let gvk = call.resource().gvk(call.target.version());
     let writer = Writer::of(call, gvk.group_version().to_string());
     let node = match call.shared.shape(&call.target) {

@@ -59,11 +59,7 @@ fn not_acceptable() -> Status {
 fn accept_clause(clause: &str, convertible: bool) -> Option<Accepted> {
     let mut parts = clause.split(';').map(str::trim);
     let encoding = match parts.next()? {
-        "application/json"
-        | "application/*"
-        | "*/*"
-        | PROTOBUF
-        | "application/cbor" => Encoding::Json,
+        "application/json" | "application/*" | "*/*" | PROTOBUF | "application/cbor" => Encoding::Json,
         "application/yaml" => Encoding::Yaml,
         _ => return None,
     };

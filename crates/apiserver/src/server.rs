@@ -230,9 +230,11 @@ impl ApiServer {
             ["api", version] => discovery::resources(&kinds, "", version),
             ["apis", group] => discovery::group(&kinds, group),
             ["apis", group, version] => discovery::resources(&kinds, group, version),
-            [".well-known", "openid-configuration"] => {
-                self.shared.authenticator.issuer().map(|issuer| issuer.openid_configuration(&self.shared.address))
-            }
+            [".well-known", "openid-configuration"] => self
+                .shared
+                .authenticator
+                .issuer()
+                .map(|issuer| issuer.openid_configuration(&self.shared.address)),
             ["openid", "v1", "jwks"] => {
                 let issuer = self.shared.authenticator.issuer().ok_or_else(Status::path_not_found)?;
                 let body = respond::full(issuer.jwks().to_string());
@@ -256,7 +258,8 @@ fn check_path(target: &Resolved, info: &ResourceInfo, verb: &str) -> Result<(), 
         name => row.subresource(name).ok_or_else(Status::path_not_found)?.verbs,
     };
     let verb = Verb::parse(verb).ok_or_else(Status::method_not_allowed)?;
-    let everywhere = !row.namespaced() || !info.namespace.is_empty() || matches!(verb, Verb::List | Verb::Watch);
+    let everywhere =
+        !row.namespaced() || !info.namespace.is_empty() || matches!(verb, Verb::List | Verb::Watch);
     if verbs.contains(verb) && everywhere { Ok(()) } else { Err(Status::method_not_allowed()) }
 }
 
@@ -280,7 +283,9 @@ async fn read_body(mut body: Body) -> Result<Bytes, Status> {
 
 async fn dispatch(verb: &str, call: Call) -> Outcome {
     match (call.info.subresource.as_str(), verb) {
-        ("", "create") if endpoint::review::is_review(&call.resource().group) => endpoint::review::create(&call).await,
+        ("", "create") if endpoint::review::is_review(&call.resource().group) => {
+            endpoint::review::create(&call).await
+        }
         ("token", "create") => endpoint::token::create(&call).await,
         ("", "create") => endpoint::create::create(&call).await,
         ("", "list") => endpoint::list::list(&call).await,

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{lifecycle, server};
+use crate::{hollow, lifecycle, notify, server};
 
 /// From source code to a safely released service, on a Kubernetes cluster in one binary.
 #[derive(Parser)]
@@ -34,6 +34,11 @@ enum Command {
     /// Run a server in the foreground, as a service manager does.
     #[command(after_help = "Example:\n  coracle server --data-dir /var/lib/coracle --api-port 6443")]
     Server(ServerArgs),
+    /// Run nodes; with --hollow, nodes that run nothing and say that they do.
+    #[command(
+        after_help = "Example:\n  coracle agent --hollow 1000 --kubeconfig /var/lib/coracle/admin.kubeconfig"
+    )]
+    Agent(AgentArgs),
     /// Print the versions of coracle and of the Kubernetes API it serves.
     Version,
     /// Print a completion script for a shell.
@@ -58,6 +63,16 @@ struct ServerArgs {
     /// The port of the Kubernetes API.
     #[arg(long, default_value_t = 6443)]
     api_port: u16,
+}
+
+#[derive(clap::Args)]
+struct AgentArgs {
+    /// How many hollow nodes to run, for benches and tests.
+    #[arg(long, value_name = "N")]
+    hollow: usize,
+    /// How to reach the API.
+    #[arg(long, default_value = "/var/lib/coracle/admin.kubeconfig")]
+    kubeconfig: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -127,6 +142,7 @@ pub fn run() -> Result<ExitCode> {
             return Ok(if runs { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Server(args) => return serve(&args),
+        Command::Agent(args) => return agent(&args),
         Command::Version => {
             let (own, kubernetes) = (env!("CARGO_PKG_VERSION"), server::KUBERNETES_VERSION);
             writeln!(out, "coracle {own}, serving the API of Kubernetes {kubernetes}")?;
@@ -138,23 +154,40 @@ pub fn run() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn serve(args: &ServerArgs) -> Result<ExitCode> {
+/// Logging, TLS and a runtime for the commands that serve; runs `work` until it ends or a signal comes.
+fn in_service<F>(work: impl FnOnce(CancellationToken) -> F) -> Result<ExitCode>
+where
+    F: Future<Output = Result<()>>,
+{
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    let color = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr).init();
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().ok().context("a TLS provider is installed already")?;
-    let config = args.config();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_on_signal(stop.clone())?;
-        server::run(&config, stop).await
+        work(stop).await
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn serve(args: &ServerArgs) -> Result<ExitCode> {
+    let config = args.config();
+    in_service(async |stop| server::run(&config, stop).await)
+}
+
+fn agent(args: &AgentArgs) -> Result<ExitCode> {
+    in_service(async |stop| {
+        let file = &args.kubeconfig;
+        let config = kube::config::Kubeconfig::read_from(file).with_context(|| {
+            format!("{} cannot be read\nhint: name another with --kubeconfig", file.display())
+        })?;
+        let config = kube::Config::from_custom_kubeconfig(config, &Default::default()).await?;
+        let client = kube::Client::try_from(config)?;
+        hollow::run(client, args.hollow, notify::ready, stop).await
+    })
 }
 
 /// Cancels `stop` at the first SIGTERM or SIGINT.

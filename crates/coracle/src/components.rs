@@ -131,8 +131,9 @@ fn start_controllers(
     cluster: &Cluster,
     stop: &CancellationToken,
 ) {
-    let context =
-        |name: &str| Context::new(client(server, controller(name)), controllers::wall_clock(), WORKERS).named(name);
+    let context = |name: &str| {
+        Context::new(client(server, controller(name)), controllers::wall_clock(), WORKERS).named(name)
+    };
     let end: Shutdown = controllers::shutdown(stop.clone().cancelled_owned());
     let sets = informer::<ReplicaSet>(tasks, watching);
     let deployments = informer::<Deployment>(tasks, watching);
@@ -140,7 +141,12 @@ fn start_controllers(
     let jobs = informer::<Job>(tasks, watching);
     let namespaces = informer::<Namespace>(tasks, watching);
     let Cluster { pods, nodes } = cluster;
-    tasks.spawn(controllers::replicaset::run(context("replicaset-controller"), sets.clone(), pods.clone(), end.clone()));
+    tasks.spawn(controllers::replicaset::run(
+        context("replicaset-controller"),
+        sets.clone(),
+        pods.clone(),
+        end.clone(),
+    ));
     tasks.spawn(controllers::replication_controller::run(
         context("replication-controller"),
         replication,
@@ -155,8 +161,17 @@ fn start_controllers(
         end.clone(),
     ));
     tasks.spawn(controllers::job::run(context("job-controller"), jobs.clone(), pods.clone(), end.clone()));
-    tasks.spawn(controllers::ttl_after_finished::run(context("ttl-after-finished-controller"), jobs, end.clone()));
-    tasks.spawn(controllers::namespace::run(context("namespace-controller"), namespaces, pods.clone(), end.clone()));
+    tasks.spawn(controllers::ttl_after_finished::run(
+        context("ttl-after-finished-controller"),
+        jobs,
+        end.clone(),
+    ));
+    tasks.spawn(controllers::namespace::run(
+        context("namespace-controller"),
+        namespaces,
+        pods.clone(),
+        end.clone(),
+    ));
     tasks.spawn(controllers::pod_gc::run(
         context("pod-garbage-collector"),
         pods.clone(),
@@ -170,7 +185,14 @@ fn start_controllers(
 /// An informer of a kind that has its own watch.
 fn informer<K>(tasks: &mut JoinSet<()>, client: &Client) -> Informer<K>
 where
-    K: Resource<DynamicType = ()> + controllers::informer::Kind + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+    K: Resource<DynamicType = ()>
+        + controllers::informer::Kind
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
 {
     let watch = Watch::<K>::new();
     let informer = Informer::new(watch.store.clone());

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 mod bootstrap;
 mod cli;
 mod components;
+mod hollow;
 mod kubeconfig;
 mod lifecycle;
 mod listener;

@@ -76,7 +76,11 @@ async fn bind(port: u16) -> Result<TcpListener> {
 /// Time and randomness of a real server.
 const ENVIRONMENT: Environment = Environment { now: SystemTime::now, random };
 
-fn assemble(store: Arc<dyn Store>, pki: &Pki, address: &str) -> Result<(ApiServer, Arc<WatchCache>, Storage)> {
+fn assemble(
+    store: Arc<dyn Store>,
+    pki: &Pki,
+    address: &str,
+) -> Result<(ApiServer, Arc<WatchCache>, Storage)> {
     let kinds = Registry::builtin();
     let seal = Arc::new(Plain);
     let cache =

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::scalar::{self, Literal};
 use super::{DEPTH_MAX, DecodeError, Decoded, ISSUES_MAX, Issue, Shape};
 use crate::facts::builtin;
-use crate::model::{NodeRef, Type};
+use crate::model::{FieldRef, NodeRef, Type};
 
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
@@ -144,6 +144,7 @@ impl<'t, 's> Reader<'t, 's> {
                     self.step_into(Step::Field { name: field.name(), owner }, map);
                     let value = self.value(Want::node(field.node()))?;
                     self.path.pop();
+                    let value = if omitted(field, &value) { Value::Null } else { value };
                     let null = value.is_null();
                     map.insert(key.into_owned(), value);
                     return Ok(null);
@@ -522,6 +523,17 @@ impl<'s> Step<'_, 's> {
             _ => None,
         }
     }
+}
+
+/// Whether Kubernetes drops the value when it writes the object: an optional list or map without
+/// members. An empty object is kept, as a pointer to a struct is.
+fn omitted(field: FieldRef<'_>, value: &Value) -> bool {
+    let empty = match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
+    };
+    empty && !field.required() && matches!(field.node().ty(), Type::Map | Type::Array)
 }
 
 fn custom_member(key: &str) -> Want<'static> {
