@@ -33,22 +33,20 @@ const ANCIENT: &str = "ancient-changes";
 
 /// Fields nobody owns.
 static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
-    let metadata = [
-        "name",
-        "namespace",
-        "creationTimestamp",
-        "selfLink",
-        "uid",
-        "clusterName",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-    ];
-    let mut set = FieldSet::of_fields(&[&["apiVersion"], &["kind"], &["metadata"]]);
-    for name in metadata {
-        set.union(FieldSet::of_fields(&[&["metadata", name]]));
-    }
-    set
+    FieldSet::of_fields(&[
+        "apiVersion",
+        "kind",
+        "metadata",
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.creationTimestamp",
+        "metadata.selfLink",
+        "metadata.uid",
+        "metadata.clusterName",
+        "metadata.generation",
+        "metadata.managedFields",
+        "metadata.resourceVersion",
+    ])
 });
 
 /// Who writes what, when.

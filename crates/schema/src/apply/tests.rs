@@ -61,7 +61,6 @@ fn run(case: &Value, step: &Value, index: usize, live: Option<&Value>) -> Result
     let version = step["version"].as_str().unwrap_or(version);
     let (manager, time) = (text(step, "as"), time_of(index));
     let reset: Vec<&str> = case["reset"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let reset: Vec<&[&str]> = reset.chunks(1).collect();
     let reset = if step.get("sub").is_some() { FieldSet::new() } else { FieldSet::of_fields(&reset) };
     let served: Vec<&str> =
         case["served"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -362,7 +361,7 @@ proptest! {
 
     #[test]
     fn nothing_panics(live in any_tree(), new in any_tree(), force in any::<bool>()) {
-        let reset = FieldSet::of_fields(&[&["status"]]);
+        let reset = FieldSet::of_fields(&["status"]);
         for node in [builtin().kind("", "v1", "Pod"), None] {
             let request = request("a", node, &reset, "2026-01-01T00:00:01Z");
             let mut updated = new.clone();
