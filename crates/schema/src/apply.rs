@@ -32,7 +32,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use compare::{Diff, alike, compare};
-use managed::{Entry, Identity, Operation};
+use managed::{Entry, Identity, Operation, Source};
 use place::Place;
 use zero::EMPTY;
 
@@ -135,7 +135,7 @@ fn describe(object: &Value) -> String {
 fn live_entries(live: Option<&Value>, request: &Request<'_>) -> Result<Vec<Entry>, ApplyError> {
     let Some(live) = live else { return Ok(Vec::new()) };
     let managed = managed::managed_fields(live).cloned().unwrap_or_default();
-    let mut entries = managed::parse(managed)
+    let mut entries = managed::parse(managed, Source::Stored)
         .map_err(|error| ApplyError::Unfit(format!("failed to decode managed fields: {error}")))?;
     if entries.is_empty() {
         let diff = compare(Place::root(request.node), &EMPTY, live);

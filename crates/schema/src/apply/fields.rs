@@ -32,18 +32,18 @@ impl FieldSet {
         Self::default()
     }
 
-    /// The set of these fields, each given by the names that lead to it.
+    /// The set of these fields, each given by the names that lead to it, with dots between.
     ///
     /// ```
     /// # use schema::apply::FieldSet;
-    /// let set = FieldSet::of_fields(&[&["status"], &["metadata", "labels"]]);
+    /// let set = FieldSet::of_fields(&["status", "metadata.labels"]);
     /// assert_eq!(set.paths(), [".status", ".metadata.labels"]);
     /// ```
-    pub fn of_fields(paths: &[&[&str]]) -> Self {
+    pub fn of_fields(paths: &[&str]) -> Self {
         let mut set = Self::new();
         for path in paths {
             let mut node = Value::Object(Map::new());
-            for name in path.iter().rev() {
+            for name in path.rsplit('.') {
                 node = Value::Object(Map::from_iter([(element::field(name), node)]));
             }
             if let Value::Object(map) = node {

@@ -33,22 +33,20 @@ const ANCIENT: &str = "ancient-changes";
 
 /// Fields nobody owns.
 static NEVER_OWNED: LazyLock<FieldSet> = LazyLock::new(|| {
-    let metadata = [
-        "name",
-        "namespace",
-        "creationTimestamp",
-        "selfLink",
-        "uid",
-        "clusterName",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-    ];
-    let mut set = FieldSet::of_fields(&[&["apiVersion"], &["kind"], &["metadata"]]);
-    for name in metadata {
-        set.union(FieldSet::of_fields(&[&["metadata", name]]));
-    }
-    set
+    FieldSet::of_fields(&[
+        "apiVersion",
+        "kind",
+        "metadata",
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.creationTimestamp",
+        "metadata.selfLink",
+        "metadata.uid",
+        "metadata.clusterName",
+        "metadata.generation",
+        "metadata.managedFields",
+        "metadata.resourceVersion",
+    ])
 });
 
 /// Who writes what, when.
@@ -102,6 +100,15 @@ impl Operation {
             Self::Update => "Update",
         }
     }
+}
+
+/// Where entries come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// From a stored object, so written here: the sets of fields are canonical.
+    Stored,
+    /// From a client.
+    Client,
 }
 
 /// What tells entries apart.
@@ -158,7 +165,7 @@ impl Entry {
             && (self.operation == Operation::Apply || self.api_version == other.api_version)
     }
 
-    fn parse(value: Value) -> Result<Self, String> {
+    fn parse(value: Value, source: Source) -> Result<Self, String> {
         let Value::Object(mut map) = value else {
             return Err("an entry of managedFields must be an object".to_owned());
         };
@@ -181,7 +188,10 @@ impl Entry {
             "" => return Err("missing fieldsType in managed fields entry".to_owned()),
             other => return Err(format!("invalid fieldsType {other:?} in managed fields entry")),
         }
-        let fields = FieldSet::from_value(map.remove("fieldsV1").unwrap_or_default())?;
+        let fields = match (source, map.remove("fieldsV1")) {
+            (Source::Stored, Some(Value::Object(fields))) => FieldSet(fields),
+            (_, fields) => FieldSet::from_value(fields.unwrap_or_default())?,
+        };
         let time = (!time.is_empty()).then_some(time);
         Ok(Self { manager, operation, api_version, subresource, time, fields })
     }
@@ -239,6 +249,7 @@ pub fn update(live: Option<&Value>, new: &mut Value, request: &Request<'_>) {
 }
 
 fn supplied_entries(supplied: Value, current: Option<&Value>) -> Vec<Entry> {
+    let source = if Some(&supplied) == current { Source::Stored } else { Source::Client };
     let resets = match &supplied {
         Value::Array(list) => match &list[..] {
             [] => true,
@@ -250,7 +261,7 @@ fn supplied_entries(supplied: Value, current: Option<&Value>) -> Vec<Entry> {
     if resets {
         return Vec::new();
     }
-    match parse(supplied) {
+    match parse(supplied, source) {
         Ok(entries) if !entries.is_empty() => entries,
         _ => parse_or_none(current),
     }
@@ -258,11 +269,11 @@ fn supplied_entries(supplied: Value, current: Option<&Value>) -> Vec<Entry> {
 
 /// The entries of a live object; none when they cannot be read.
 fn parse_or_none(managed: Option<&Value>) -> Vec<Entry> {
-    managed.and_then(|value| parse(value.clone()).ok()).unwrap_or_default()
+    managed.and_then(|value| parse(value.clone(), Source::Stored).ok()).unwrap_or_default()
 }
 
 /// Reads `managedFields`; of entries with the same identity the last one counts.
-pub(super) fn parse(managed: Value) -> Result<Vec<Entry>, String> {
+pub(super) fn parse(managed: Value, source: Source) -> Result<Vec<Entry>, String> {
     let list = match managed {
         Value::Array(list) => list,
         Value::Null => return Ok(Vec::new()),
@@ -270,7 +281,7 @@ pub(super) fn parse(managed: Value) -> Result<Vec<Entry>, String> {
     };
     let mut entries: Vec<Entry> = Vec::with_capacity(list.len());
     for value in list {
-        let entry = Entry::parse(value)?;
+        let entry = Entry::parse(value, source)?;
         match entries.iter_mut().find(|other| other.is_same(&entry)) {
             Some(other) => *other = entry,
             None => entries.push(entry),

@@ -30,18 +30,18 @@ fn maps(
     live: Option<&Map<String, Value>>,
     config: &Map<String, Value>,
 ) -> Map<String, Value> {
-    let mut merged = live.cloned().unwrap_or_default();
+    let kept = live.into_iter().flatten().filter(|(key, _)| !config.contains_key(*key));
+    let mut merged: Map<String, Value> = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
     for (key, value) in config {
         let child = place.child(key);
-        let old = live.and_then(|map| map.get(key));
-        match value {
+        match (live.and_then(|map| map.get(key)), value) {
             // A null map or list leaves what is there.
-            Value::Null if old.is_some_and(|old| child.form(old) != Form::Leaf) => {}
-            // In a built-in kind null is an absent field.
-            Value::Null if place.is_builtin() => {
-                merged.remove(key);
+            (Some(old), Value::Null) if child.form(old) != Form::Leaf => {
+                merged.insert(key.clone(), old.clone());
             }
-            value => {
+            // In a built-in kind null is an absent field.
+            (_, Value::Null) if place.is_builtin() => {}
+            (old, value) => {
                 merged.insert(key.clone(), merge(child, old, value));
             }
         }
