@@ -15,6 +15,8 @@ use api::status::{Attributes, Status};
 use crate::authn::{MASTERS, User};
 use crate::request::{Query, RequestInfo, ResourceInfo};
 
+#[cfg(test)]
+pub(crate) mod cluster;
 pub mod node;
 pub mod rbac;
 pub mod rule;

@@ -61,8 +61,8 @@ fn user_agent(headers: &HeaderMap) -> &str {
 /// What a write cannot change, and so cannot own.
 fn reset(resource: &Resource, subresource: &str) -> FieldSet {
     match subresource {
-        "status" => FieldSet::of_fields(&[&["spec"]]),
-        "" if resource.has_status => FieldSet::of_fields(&[&["status"]]),
+        "status" => FieldSet::of_fields(&["spec"]),
+        "" if resource.has_status => FieldSet::of_fields(&["status"]),
         _ => FieldSet::new(),
     }
 }

@@ -23,9 +23,6 @@ use crate::authz::rule::Rule;
 use crate::authz::{Action, Authorizer};
 use crate::request::ResourceInfo;
 
-#[cfg(test)]
-mod tests;
-
 /// The plugin.
 pub struct Escalation {
     rbac: Arc<Rbac>,

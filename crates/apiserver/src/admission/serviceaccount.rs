@@ -14,9 +14,6 @@ use super::{Attributes, Operation, Plugin};
 use crate::authz::node::reference::PodReferences;
 use crate::cache::WatchCache;
 
-#[cfg(test)]
-mod tests;
-
 const DEFAULT: &str = "default";
 /// Where clients in a pod look for their token.
 const MOUNT_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::index::{Objects, Subject, escalation};
 use super::*;
+use crate::authz::cluster::Question;
 use crate::request::ResourceInfo;
 
 #[derive(Deserialize)]
@@ -53,27 +54,12 @@ fn cases() -> Cases {
 }
 
 fn check(index: &Index, case: &Case) {
-    let words: Vec<&str> = case.ask.split(' ').collect();
-    let mut who = words[0].split(',');
-    let name = who.next().unwrap().to_owned();
-    let user = User { name, groups: who.map(str::to_owned).collect(), ..User::default() };
-    let after = |word: &str| words.iter().position(|w| *w == word).map_or("", |at| words[at + 1]).to_owned();
-    let parts: Vec<&str> = words[2].splitn(3, '/').collect();
-    let resource = (words[2] != "path").then(|| ResourceInfo {
-        group: parts[0].replace("core", ""),
-        resource: parts[1].to_owned(),
-        subresource: parts.get(2).copied().unwrap_or_default().to_owned(),
-        namespace: after("in"),
-        name: after("named"),
-        ..ResourceInfo::default()
-    });
-    let path = after("path");
-    let action = Action { verb: words[1], path: &path, resource: resource.as_ref(), field_selector: "" };
+    let question = Question::parse(&case.ask);
     let expected = match (&case.say, &case.no) {
         (Some(say), _) => Decision::Allow(say.clone()),
         (None, no) => Decision::NoOpinion(no.clone().unwrap()),
     };
-    assert_eq!(index.decide(&user, &action), expected, "{}", case.ask);
+    assert_eq!(index.decide(&question.user, &question.action()), expected, "{}", case.ask);
 }
 
 #[test]
