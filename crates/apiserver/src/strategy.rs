@@ -14,12 +14,14 @@
 //! gate at its default.
 
 mod certificate;
+pub(crate) mod definition;
 mod difference;
 mod field;
 mod format;
 mod metadata;
 mod pod;
 mod resource;
+mod service_route;
 mod storage;
 mod tree;
 
@@ -146,7 +148,8 @@ pub fn strategy(group: &str, kind: &str) -> &'static Strategy {
 }
 
 /// The rows, by area.
-static TABLE: &[&[Strategy]] = &[pod::ROWS, storage::ROWS, certificate::ROWS];
+static TABLE: &[&[Strategy]] =
+    &[pod::ROWS, storage::ROWS, certificate::ROWS, definition::ROWS, service_route::ROWS];
 
 /// Everything but metadata and status stays as it was.
 fn only_status(new: &mut Value, old: &Value) {

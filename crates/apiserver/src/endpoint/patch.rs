@@ -15,7 +15,8 @@ use crate::respond::Outcome;
 
 const OFFERED: [&str; 2] = ["application/json-patch+json", "application/merge-patch+json"];
 
-enum Patch {
+/// A patch of one of the kinds that are served.
+pub(crate) enum Patch {
     Json(JsonPatch),
     Merge(MergePatch),
 }
@@ -37,7 +38,11 @@ pub async fn patch(call: &Call) -> Outcome {
     run(call, &Patched { patch, validation }, warnings).await
 }
 
-fn parse(call: &Call) -> Result<Patch, Status> {
+/// The patch in the body.
+///
+/// # Errors
+/// 415 for a kind of patch that is not served, 400 for a body that is no patch.
+pub(crate) fn parse(call: &Call) -> Result<Patch, Status> {
     let content_type =
         call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = content_type.split(';').next().unwrap_or_default().trim();
@@ -49,7 +54,8 @@ fn parse(call: &Call) -> Result<Patch, Status> {
     }
 }
 
-fn refusal(resource: &Resource, name: &str, error: &PatchError) -> Status {
+/// Why a patch is refused, as a client is told.
+pub(crate) fn refusal(resource: &Resource, name: &str, error: &PatchError) -> Status {
     match error {
         PatchError::Malformed(_) => Status::bad_request(error.to_string()),
         PatchError::TooManyOperations(_) => Status::request_entity_too_large(error),
@@ -62,14 +68,16 @@ fn refusal(resource: &Resource, name: &str, error: &PatchError) -> Status {
 }
 
 impl Patch {
-    fn issues(&self) -> &[String] {
+    /// Duplicate fields in the patch itself.
+    pub(crate) fn issues(&self) -> &[String] {
         match self {
             Self::Json(patch) => patch.issues(),
             Self::Merge(patch) => patch.issues(),
         }
     }
 
-    fn apply(&self, current: Value) -> Result<Value, PatchError> {
+    /// The patched object.
+    pub(crate) fn apply(&self, current: Value) -> Result<Value, PatchError> {
         match self {
             Self::Json(patch) => patch.apply(current),
             Self::Merge(patch) => Ok(patch.apply(current)),
@@ -85,6 +93,7 @@ impl Change for Patched {
         let body = patched.to_string();
         let decoded = strict::json(body.as_bytes(), call.shared.shape(&call.target))
             .map_err(|error| Status::bad_request(error.to_string()))?;
+        let decoded = call.conform(decoded);
         warnings.extend(self.validation.judge(&decoded.issues)?);
         let decoded = expect_kind(decoded, &gvk)?;
         Ok(convert(decoded.value, &storage_kind(call.resource())))

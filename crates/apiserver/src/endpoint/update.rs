@@ -14,8 +14,8 @@ use super::create::refuse_invalid;
 use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
 use crate::convert::{convert, storage_kind};
-use crate::decode::{self, FieldValidation};
-use crate::render::{IncludeObject, Renderer};
+use crate::custom::object as custom;
+use crate::render::IncludeObject;
 use crate::respond::{self, Outcome};
 use crate::storage::{Current, Place, Written};
 use crate::value::{Encoded, Versioned};
@@ -46,10 +46,7 @@ impl Change for Replace {
 /// 404 when there is no such object, 409 when it is not at the version the body names, 422 when the
 /// new state is invalid.
 pub async fn update(call: &Call) -> Outcome {
-    let validation = FieldValidation::parse(&call.query.field_validation)?;
-    let decoded = decode::object(&call.headers, &call.body, call.shared.shape(&call.target), &call.target)?;
-    let warnings = validation.judge(&decoded.issues)?;
-    let mut object = decoded.value;
+    let (mut object, warnings) = call.decode()?;
     check_place(call, &mut object)?;
     let object = convert(object, &storage_kind(call.resource()));
     run(call, &Replace { object }, warnings).await
@@ -85,13 +82,18 @@ pub(crate) async fn run(call: &Call, change: &dyn Change, warnings: Vec<String>)
     let include = IncludeObject::parse(&call.query.include_object)?;
     let mut warnings = warnings;
     let versioned = apply(call, change, &mut warnings).await?;
-    let renderer = Renderer::new(&call.target, call.accepted, include);
+    let renderer = call.renderer(include);
     let mut response = renderer.answer(StatusCode::OK, &versioned, call.shared.now())?;
     respond::warn(&mut response, &warnings);
     Ok(response)
 }
 
-async fn apply(call: &Call, change: &dyn Change, warnings: &mut Vec<String>) -> Result<Versioned, Status> {
+/// Changes an object and gives its new state.
+pub(crate) async fn apply(
+    call: &Call,
+    change: &dyn Change,
+    warnings: &mut Vec<String>,
+) -> Result<Versioned, Status> {
     let key = call.key(&call.info.name);
     let place = Place { prefix: call.prefix(), key: &key };
     let read = call.shared.storage.read(place).await.map_err(|error| storage_failure(&error))?;
@@ -115,9 +117,10 @@ async fn attempt(
     current: &Current,
     warnings: &mut Vec<String>,
 ) -> Result<Written, Status> {
-    let mut object = change.apply(call, &current.object, warnings)?;
-    check_preconditions(call, &object, &current.object)?;
-    prepare(call, &mut object, &current.object, warnings).await?;
+    let old = call.as_read(current.object.clone());
+    let mut object = change.apply(call, &old, warnings)?;
+    check_preconditions(call, &object, &old)?;
+    prepare(call, &mut object, &old, warnings).await?;
     let dry_run = call.dry_run()?;
     if object == current.object || same_but_managed(&object, &current.object) {
         return Ok(Written::Done(current.versioned.clone()));
@@ -175,6 +178,9 @@ async fn prepare(
     } else {
         rules.prepare_update(object, old)
     }
+    if let Some(version) = call.version() {
+        custom::prepare_update(version, &call.info.subresource, object, old);
+    }
     let user = Arc::clone(&call.user);
     let name = call.info.name.clone();
     let mut attributes = Attributes {
@@ -194,11 +200,14 @@ async fn prepare(
     if call.resource().generation.tracked() {
         meta::set_generation(attributes.object, generation);
     }
-    let errors = if status_only {
+    let mut errors = if status_only {
         rules.validate_status_update(attributes.object, old)
     } else {
         rules.validate_update(attributes.object, old)
     };
+    if let Some(version) = call.version() {
+        errors.extend(custom::validate(version, attributes.object, Some(old)));
+    }
     refuse_invalid(call, &name, &errors)?;
     call.shared.admission.validate(&mut attributes).await
 }
