@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use api::kinds::SelectableField;
@@ -63,6 +63,8 @@ pub struct WatchCache {
     /// The revision from which the last load is complete.
     floor: AtomicU64,
     ring: usize,
+    /// Held while objects are indexed, so that none is indexed by fields that are no longer the kind's.
+    indexing: Mutex<()>,
 }
 
 /// The store key of an object.
@@ -82,7 +84,8 @@ impl WatchCache {
     /// An empty cache that keeps `ring` changes per resource; [`WatchCache::run`] fills it and keeps it current.
     pub fn new(store: Arc<dyn Store>, seal: Arc<dyn Seal>, selectable: Selectable, ring: usize) -> Self {
         let (shards, applied, floor) = (RwLock::default(), watch::Sender::new(None), AtomicU64::new(0));
-        Self { store, seal, selectable, shards, applied, floor, ring }
+        let indexing = Mutex::new(());
+        Self { store, seal, selectable, shards, applied, floor, ring, indexing }
     }
 
     /// The shard of a resource prefix, made on first use.
@@ -207,6 +210,13 @@ impl WatchCache {
         }
     }
 
+    /// Indexes all objects of a resource again, after its selectable fields have changed.
+    pub fn reindex(&self, prefix: &str) {
+        let _indexing = self.indexing.lock().unwrap_or_else(PoisonError::into_inner);
+        let fields = (self.selectable)(prefix);
+        self.shard(prefix).reindex(|object| index::index(object.versioned.json(), &fields));
+    }
+
     fn apply(&self, batch: &Batch) -> u64 {
         let mut touched: Vec<Arc<Shard>> = Vec::new();
         for event in &batch.events {
@@ -237,6 +247,7 @@ impl WatchCache {
     }
 
     fn put(&self, prefix: &str, key: &Arc<str>, value: &Bytes, revision: u64) -> Option<Arc<Shard>> {
+        let _indexing = self.indexing.lock().unwrap_or_else(PoisonError::into_inner);
         let object = self.object(prefix, key, value, revision)?;
         let shard = self.shard(prefix);
         shard.apply(key, Some(object), revision);

@@ -4,8 +4,12 @@
 //! (`apidiscovery.k8s.io/v2`, KEP-3352) is one document for all. Both derive from the table of kinds.
 
 use api::gvk::GroupVersion;
-use api::kinds::{Group, Registry, Resolved, Subresource, Verbs};
+use api::kinds::{Resolved, Subresource, Verbs};
 use serde_json::{Map, Value, json};
+
+use crate::aggregate::Routes;
+use crate::aggregate::document::{self, GroupView};
+use crate::custom::Snapshot;
 
 /// The content type of aggregated discovery.
 pub const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
@@ -29,25 +33,21 @@ pub fn core_versions(address: &str) -> Value {
 }
 
 /// `GET /apis`.
-pub fn groups(kinds: &Registry) -> Value {
-    let groups: Vec<Value> = named_groups(kinds).map(group_entry).collect();
+pub(crate) fn groups(groups: &[GroupView]) -> Value {
+    let groups: Vec<Value> = groups.iter().filter(|group| !group.name.is_empty()).map(group_entry).collect();
     json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 }
 
 /// `GET /apis/GROUP`, if the group is served.
-pub fn group(kinds: &Registry, name: &str) -> Option<Value> {
-    let group = named_groups(kinds).find(|group| group.name == name)?;
+pub(crate) fn group(groups: &[GroupView], name: &str) -> Option<Value> {
+    let group = groups.iter().find(|group| group.name == name && !name.is_empty())?;
     let Value::Object(mut entry) = group_entry(group) else { return None };
     entry.insert("kind".into(), "APIGroup".into());
     entry.insert("apiVersion".into(), "v1".into());
     Some(Value::Object(entry))
 }
 
-fn named_groups(kinds: &Registry) -> impl Iterator<Item = &Group> {
-    kinds.groups().into_iter().filter(|group| !group.name.is_empty())
-}
-
-fn group_entry(group: &Group) -> Value {
+fn group_entry(group: &GroupView) -> Value {
     let version = |version: &api::gvk::Text| {
         let group_version = GroupVersion::new(group.name.clone(), version.clone());
         json!({"groupVersion": group_version.to_string(), "version": version})
@@ -57,8 +57,8 @@ fn group_entry(group: &Group) -> Value {
 }
 
 /// `GET /api/v1` and `GET /apis/GROUP/VERSION`, if served.
-pub fn resources(kinds: &Registry, group: &str, version: &str) -> Option<Value> {
-    let group = kinds.group(group)?;
+pub(crate) fn resources(snapshot: &Snapshot, group: &str, version: &str) -> Option<Value> {
+    let group = snapshot.kinds.group(group)?;
     if !group.versions.iter().any(|served| served == version) {
         return None;
     }
@@ -67,7 +67,8 @@ pub fn resources(kinds: &Registry, group: &str, version: &str) -> Option<Value> 
         if resolved.resource.verbs.iter().next().is_some() {
             resources.push(legacy_resource(&resolved));
         }
-        resources.extend(resolved.resource.subresources.iter().map(|sub| legacy_subresource(&resolved, sub)));
+        let row = snapshot.row(&resolved.resource, version);
+        resources.extend(row.subresources.iter().map(|sub| legacy_subresource(&resolved, sub)));
     }
     let group_version = GroupVersion::new(group.name.clone(), version.to_owned()).to_string();
     Some(json!({
@@ -124,18 +125,22 @@ fn legacy_subresource(resolved: &Resolved, sub: &Subresource) -> Value {
 }
 
 /// Aggregated discovery of the core group (`GET /api`) or of all others (`GET /apis`).
-pub fn aggregated(kinds: &Registry, core: bool) -> Value {
-    let groups = kinds.groups().into_iter().filter(|group| group.name.is_empty() == core);
-    let items: Vec<Value> = groups.map(aggregated_group).collect();
+pub(crate) fn aggregated(snapshot: &Snapshot, routes: &Routes, groups: &[GroupView], core: bool) -> Value {
+    let groups = groups.iter().filter(|group| group.name.is_empty() == core);
+    let items: Vec<Value> = groups.map(|group| aggregated_group(snapshot, routes, group)).collect();
     json!({
         "kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items,
     })
 }
 
-fn aggregated_group(group: &Group) -> Value {
+fn aggregated_group(snapshot: &Snapshot, routes: &Routes, group: &GroupView) -> Value {
     let version = |version: &api::gvk::Text| {
-        let resources: Vec<Value> =
-            group.served(version).map(|resolved| aggregated_resource(&resolved)).collect();
+        if let Some(entry) = routes.entries.get(&(group.name.clone(), version.to_string())) {
+            return document::version(version, &entry.known.load());
+        }
+        let own = snapshot.kinds.group(&group.name);
+        let served = own.into_iter().flat_map(|own| own.served(version));
+        let resources: Vec<Value> = served.map(|resolved| aggregated_resource(snapshot, &resolved)).collect();
         json!({"version": version, "freshness": "Current", "resources": resources})
     };
     let versions: Vec<Value> = group.versions.iter().map(version).collect();
@@ -146,8 +151,8 @@ fn aggregated_group(group: &Group) -> Value {
     json!({"metadata": metadata, "versions": versions})
 }
 
-fn aggregated_resource(resolved: &Resolved) -> Value {
-    let row = &resolved.resource;
+fn aggregated_resource(snapshot: &Snapshot, resolved: &Resolved) -> Value {
+    let row = snapshot.row(&resolved.resource, &resolved.version().name);
     let mut entry = Map::new();
     entry.insert("resource".into(), json!(row.plural));
     entry.insert("responseKind".into(), kind_of(&row.group, &resolved.version().name, &row.kind));

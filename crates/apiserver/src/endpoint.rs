@@ -9,16 +9,19 @@ use api::kinds::{Resolved, Resource};
 use api::status::Status;
 use bytes::Bytes;
 use http::HeaderMap;
-use schema::decode::Shape;
+use schema::decode::{Decoded, Shape};
 use serde_json::Value;
 
 use crate::authn::User;
 use crate::convert::storage_kind;
+use crate::custom::{Custom, CustomVersion, object as custom_object};
+use crate::decode::{self, FieldValidation};
 use crate::negotiate::Accepted;
+use crate::render::{IncludeObject, Renderer};
 use crate::request::{Query, ResourceInfo};
 use crate::server::Shared;
 use crate::storage::StorageError;
-use crate::strategy::{Strategy, strategy};
+use crate::strategy::{self, Strategy};
 
 pub mod apply;
 pub mod binding;
@@ -42,6 +45,8 @@ pub struct Call {
     pub(crate) info: ResourceInfo,
     pub(crate) query: Query,
     pub(crate) target: Resolved,
+    /// What the resource and its version are compiled to, if it is a custom one.
+    pub(crate) custom: Option<(Arc<Custom>, Arc<CustomVersion>)>,
     pub(crate) accepted: Accepted,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -65,8 +70,11 @@ impl Call {
 
     /// The rules of the kind, in the version it is stored in.
     pub(crate) fn rules(&self) -> &'static Strategy {
+        if self.custom.is_some() {
+            return &strategy::definition::CUSTOM;
+        }
         let kind = storage_kind(self.resource());
-        strategy(&kind.group, &kind.kind)
+        strategy::strategy(&kind.group, &kind.kind)
     }
 
     /// The same call about another object.
@@ -79,6 +87,7 @@ impl Call {
             info,
             query: self.query.clone(),
             target: self.target.clone(),
+            custom: self.custom.clone(),
             accepted: self.accepted,
             headers: self.headers.clone(),
             body: self.body.clone(),
@@ -95,6 +104,48 @@ impl Call {
             Some(other) => {
                 Err(Status::bad_request(format!("invalid dryRun value {other:?}: only \"All\" is known")))
             }
+        }
+    }
+
+    /// The version of the custom kind, if it is one.
+    pub(crate) fn version(&self) -> Option<&CustomVersion> {
+        self.custom.as_ref().map(|(_, version)| &**version)
+    }
+
+    /// Finishes decoding: a custom resource is pruned and defaulted by its schema.
+    pub(crate) fn conform(&self, mut decoded: Decoded) -> Decoded {
+        if let Some(version) = self.version() {
+            custom_object::conform(version, &mut decoded);
+        }
+        decoded
+    }
+
+    /// The object in the body, and the warnings about it.
+    ///
+    /// # Errors
+    /// 415 and 400 as [`decode::object`] and [`FieldValidation::judge`] give them.
+    pub(crate) fn decode(&self) -> Result<(Value, Vec<String>), Status> {
+        let validation = FieldValidation::parse(&self.query.field_validation)?;
+        let shape = self.shared.shape(&self.target);
+        let decoded = self.conform(decode::object(&self.headers, &self.body, shape, &self.target)?);
+        let warnings = validation.judge(&decoded.issues)?;
+        Ok((decoded.value, warnings))
+    }
+
+    /// A stored object as this version shows it, before conversion.
+    pub(crate) fn as_read(&self, object: Value) -> Value {
+        match self.version() {
+            Some(version) => custom_object::read(version, object),
+            None => object,
+        }
+    }
+
+    /// What renders the answers.
+    pub(crate) fn renderer(&self, include: IncludeObject) -> Renderer {
+        let renderer = Renderer::new(&self.target, self.accepted, include);
+        match &self.custom {
+            Some((_, version)) => renderer.of_custom(version),
+            None => renderer,
         }
     }
 

@@ -52,6 +52,7 @@ fn checks(shared: &Shared, endpoint: &str) -> Vec<Check> {
     let mut checks = vec![Check { name: "ping", well: true }];
     if endpoint != "livez" {
         checks.push(Check { name: "watch-cache", well: shared.cache.is_ready() });
+        checks.push(Check { name: "poststarthook/crd-informer-synced", well: shared.definitions.is_ready() });
     }
     checks
 }

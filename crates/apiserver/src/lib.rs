@@ -15,11 +15,13 @@
 //! - A slow watcher is cut off; nothing is buffered for it.
 
 pub mod admission;
+pub mod aggregate;
 pub mod authn;
 pub mod authz;
 pub mod bootstrap;
 pub mod cache;
 pub mod convert;
+pub mod custom;
 pub mod decode;
 pub mod discovery;
 pub mod endpoint;

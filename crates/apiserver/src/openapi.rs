@@ -3,12 +3,14 @@
 //! Clients keep documents by the hash in their URL or ETag, so making one is rare; none is kept here.
 
 use api::gvk::GroupVersion;
-use api::kinds::{Registry, Resolved, Subresource, Verb as KindVerb};
+use api::kinds::{Resolved, Resource, Subresource, Verb as KindVerb};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use schema::openapi::{Route, Scope, Source, Verb};
+use schema::openapi::{CustomKind, Route, Scope, Source, Verb};
 use serde_json::{Map, Value, json};
 
+use crate::aggregate::Routes;
+use crate::custom::Snapshot;
 use crate::respond::{self, Body};
 
 /// The identity of a document: everything it is made from.
@@ -18,10 +20,18 @@ fn hash(version: &str, parts: &str) -> String {
     digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-fn group_version_hash(kinds: &Registry, version: &str, group_version: &GroupVersion) -> String {
-    let rows =
-        kinds.group(&group_version.group).map(|group| format!("{:?}", group.resources().collect::<Vec<_>>()));
-    hash(version, &format!("{group_version} {}", rows.unwrap_or_default()))
+/// The identity of a group version: its rows, and the schemas of custom kinds.
+fn group_version_hash(snapshot: &Snapshot, version: &str, group_version: &GroupVersion) -> String {
+    let group = snapshot.kinds.group(&group_version.group);
+    let rows = group.map(|group| format!("{:?}", group.resources().collect::<Vec<_>>()));
+    let customs = custom_text(snapshot, Some(group_version));
+    hash(version, &format!("{group_version} {} {customs}", rows.unwrap_or_default()))
+}
+
+fn custom_text(snapshot: &Snapshot, of: Option<&GroupVersion>) -> String {
+    let customs = snapshot.published(of);
+    let schemas = customs.iter().filter_map(|custom| custom.schema);
+    schemas.map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 fn document_path(group_version: &GroupVersion) -> String {
@@ -30,27 +40,47 @@ fn document_path(group_version: &GroupVersion) -> String {
 }
 
 /// Answers a path below `/openapi`, or `None` where there is no document.
-pub fn answer(kinds: &Registry, version: &str, path: &str, headers: &HeaderMap) -> Option<Response<Body>> {
+pub(crate) fn answer(
+    snapshot: &Snapshot,
+    routes: &Routes,
+    version: &str,
+    path: &str,
+    headers: &HeaderMap,
+) -> Option<Response<Body>> {
+    let kinds = &snapshot.kinds;
     let path = path.trim_matches('/').strip_prefix("openapi/")?;
     if path == "v2" {
-        let tag = hash(version, &format!("{:?}", kinds.iter().collect::<Vec<_>>()));
-        return Some(tagged(headers, &tag, || schema::openapi::v2(&source(version, &all_routes(kinds)))));
+        let rows = kinds.iter().collect::<Vec<_>>();
+        let tag = hash(version, &format!("{rows:?} {}", custom_text(snapshot, None)));
+        let customs = snapshot.published(None);
+        let document = || schema::openapi::v2(&source(version, &all_routes(snapshot), &customs));
+        return Some(tagged(headers, &tag, document));
     }
     if path == "v3" {
-        return Some(respond::value(&index(kinds, version)));
+        return Some(respond::value(&index(snapshot, routes, version)));
     }
     let wanted = path.strip_prefix("v3/")?;
     let group_version = kinds.group_versions().into_iter().find(|gv| document_path(gv) == wanted)?;
-    let tag = group_version_hash(kinds, version, &group_version);
-    Some(tagged(headers, &tag, || schema::openapi::v3(&source(version, &routes(kinds, &group_version)))))
+    let tag = group_version_hash(snapshot, version, &group_version);
+    let customs = snapshot.published(Some(&group_version));
+    let document = || schema::openapi::v3(&source(version, &operations(snapshot, &group_version), &customs));
+    Some(tagged(headers, &tag, document))
 }
 
-fn index(kinds: &Registry, version: &str) -> Value {
+fn index(snapshot: &Snapshot, routes: &Routes, version: &str) -> Value {
     let mut paths = Map::new();
-    for group_version in kinds.group_versions() {
+    for group_version in snapshot.kinds.group_versions() {
         let path = document_path(&group_version);
-        let url = format!("/openapi/v3/{path}?hash={}", group_version_hash(kinds, version, &group_version));
+        let url =
+            format!("/openapi/v3/{path}?hash={}", group_version_hash(snapshot, version, &group_version));
         paths.insert(path, json!({"serverRelativeURL": url}));
+    }
+    for ((group, version), entry) in &routes.entries {
+        if let Some(hash) = &entry.known.load().openapi_hash {
+            let path = format!("apis/{group}/{version}");
+            let url = format!("/openapi/v3/{path}?hash={hash}");
+            paths.insert(path, json!({"serverRelativeURL": url}));
+        }
     }
     json!({"paths": paths})
 }
@@ -70,31 +100,28 @@ fn tagged(headers: &HeaderMap, tag: &str, document: impl FnOnce() -> Value) -> R
     response
 }
 
-fn source<'a>(version: &'a str, routes: &'a [Route]) -> Source<'a> {
-    Source {
-        server_version: version,
-        routes,
-        builtin: schema::builtin(),
-        customs: &[],
-        descriptions: &|_| None,
-    }
+fn source<'a>(version: &'a str, routes: &'a [Route], customs: &'a [CustomKind<'a>]) -> Source<'a> {
+    Source { server_version: version, routes, builtin: schema::builtin(), customs, descriptions: &|_| None }
 }
 
-fn all_routes(kinds: &Registry) -> Vec<Route> {
-    kinds.group_versions().iter().flat_map(|group_version| routes(kinds, group_version)).collect()
+fn all_routes(snapshot: &Snapshot) -> Vec<Route> {
+    let all = snapshot.kinds.group_versions();
+    all.iter().flat_map(|group_version| operations(snapshot, group_version)).collect()
 }
 
 /// Every operation of a group version.
-fn routes(kinds: &Registry, group_version: &GroupVersion) -> Vec<Route> {
-    let Some(group) = kinds.group(&group_version.group) else { return Vec::new() };
+fn operations(snapshot: &Snapshot, group_version: &GroupVersion) -> Vec<Route> {
+    let Some(group) = snapshot.kinds.group(&group_version.group) else { return Vec::new() };
     group
         .served(&group_version.version)
-        .flat_map(|resolved| resource_routes(group_version, &resolved))
+        .flat_map(|resolved| {
+            let row = snapshot.row(&resolved.resource, &group_version.version);
+            resource_routes(group_version, &resolved, row)
+        })
         .collect()
 }
 
-fn resource_routes(group_version: &GroupVersion, resolved: &Resolved) -> Vec<Route> {
-    let row = &resolved.resource;
+fn resource_routes(group_version: &GroupVersion, resolved: &Resolved, row: &Resource) -> Vec<Route> {
     let base = format!("/{}", document_path(group_version));
     let collection = if row.namespaced() {
         format!("{base}/namespaces/{{namespace}}/{}", row.plural)

@@ -12,6 +12,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::convert::convert;
+use crate::custom::{self, CustomVersion};
 use crate::negotiate::{Accepted, Encoding, Form};
 use crate::respond::{self, Outcome};
 use crate::value::Versioned;
@@ -53,6 +54,7 @@ pub struct Renderer {
     include: IncludeObject,
     printer: Arc<Printer>,
     target: Resolved,
+    custom: Option<Arc<CustomVersion>>,
 }
 
 impl Renderer {
@@ -71,7 +73,15 @@ impl Renderer {
             include,
             printer: Arc::new(Printer::builtin(&row.group, &row.kind)),
             target: target.clone(),
+            custom: None,
         }
+    }
+
+    /// The same for a custom kind: with its columns, and the defaults that its schema has by now.
+    #[must_use]
+    pub fn of_custom(self, version: &Arc<CustomVersion>) -> Self {
+        let as_stored = self.as_stored && !version.has_defaults();
+        Self { as_stored, printer: version.printer(), custom: Some(Arc::clone(version)), ..self }
     }
 
     /// The kind and apiVersion of a list of such answers.
@@ -159,7 +169,11 @@ impl Renderer {
 
     fn tree(&self, versioned: &Versioned) -> Value {
         let object = serde_json::from_slice(versioned.json()).unwrap_or_default();
-        convert(object, &self.gvk)
+        let object = convert(object, &self.gvk);
+        match &self.custom {
+            Some(version) => custom::object::read(version, object),
+            None => object,
+        }
     }
 
     fn row(&self, object: &Value, now: Time) -> Value {

@@ -7,10 +7,9 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use api::kinds::{Registry, Resolved, Verb};
+use api::kinds::{Resolved, Verb};
 use api::meta::Time;
 use api::status::Status;
-use arc_swap::ArcSwap;
 use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode, header};
@@ -20,9 +19,11 @@ use schema::decode::Shape;
 
 use crate::admission;
 use crate::authn::impersonation::impersonate;
+use crate::aggregate::{self, Aggregate, Backend, Outside, document};
 use crate::authn::{Authenticator, Peer, User};
 use crate::authz::{self, Authorizer};
 use crate::cache::WatchCache;
+use crate::custom::{self, Catalog, Snapshot, reactor};
 use crate::endpoint::{self, Call};
 use crate::negotiate;
 use crate::request::{Query, RequestInfo, ResourceInfo};
@@ -44,8 +45,8 @@ pub struct Environment {
 
 /// What an API server is made of.
 pub struct Parts {
-    /// The table of kinds to begin with.
-    pub kinds: Registry,
+    /// The kinds to begin with.
+    pub kinds: Catalog,
     /// Where objects are stored.
     pub storage: Storage,
     /// The watch cache over the same store.
@@ -74,7 +75,11 @@ pub struct Version {
 }
 
 pub(crate) struct Shared {
-    kinds: ArcSwap<Registry>,
+    pub(crate) catalog: Catalog,
+    /// Backends of group versions that are not ours.
+    pub(crate) aggregate: Aggregate,
+    /// How far the definitions of custom kinds are served.
+    pub(crate) definitions: reactor::Progress,
     pub(crate) storage: Storage,
     pub(crate) cache: Arc<WatchCache>,
     pub(crate) authenticator: Authenticator,
@@ -118,8 +123,9 @@ impl Shared {
         self.environment.uid()
     }
 
-    pub(crate) fn kinds(&self) -> Arc<Registry> {
-        self.kinds.load_full()
+    /// What is served now.
+    pub(crate) fn kinds(&self) -> Arc<Snapshot> {
+        self.catalog.load()
     }
 
     /// What bodies of this resource and version are decoded as.
@@ -143,9 +149,10 @@ impl ApiServer {
             address,
             version,
         } = parts;
-        let kinds = ArcSwap::from_pointee(kinds);
         let shared = Shared {
-            kinds,
+            catalog: kinds,
+            aggregate: Aggregate::default(),
+            definitions: reactor::Progress::default(),
             storage,
             cache,
             authenticator,
@@ -166,6 +173,31 @@ impl ApiServer {
         })
     }
 
+    /// Serves a group version by a handler in this process; it gets an APIService like all others.
+    pub fn register(&self, group: &str, version: &str, backend: Arc<dyn Backend>) {
+        self.shared.aggregate.register(group, version, backend);
+    }
+
+    /// Says how the backends of APIServices with a Service are reached. To be called before [`ApiServer::run`].
+    pub fn reach(&self, outside: Outside) {
+        self.shared.aggregate.reach(outside);
+    }
+
+    /// Waits until the kinds of all definitions found at the start are served; [`ApiServer::run`] must run.
+    pub async fn served(&self) {
+        self.shared.definitions.ready().await;
+    }
+
+    /// The server of these parts.
+    pub(crate) fn of(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Serves the kinds that definitions bring, for as long as the server lives. To be spawned once.
+    pub async fn run(self) {
+        tokio::join!(reactor::run(Arc::clone(&self.shared)), aggregate::run(self.shared));
+    }
+
     async fn answer(self, peer: Peer, request: Request<Body>) -> Outcome {
         let (parts, body) = request.into_parts();
         let query = Query::parse(parts.uri.query().unwrap_or_default())
@@ -178,6 +210,9 @@ impl ApiServer {
         let user = authenticated.ok_or_else(Status::unauthorized)?;
         let user = impersonate(&user, &parts.headers, &*self.shared.authorizer)?;
         authz::require(&*self.shared.authorizer, &user, &authz::Action::of(&info, &query))?;
+        if let Some(entry) = self.shared.aggregate.route(&info.path) {
+            return entry.answer(user, Request::from_parts(parts, body)).await;
+        }
         match &info.resource {
             Some(resource) => {
                 let resource = resource.clone();
@@ -196,8 +231,9 @@ impl ApiServer {
         headers: http::HeaderMap,
         body: Body,
     ) -> Outcome {
-        let kinds = self.shared.kinds();
-        let target = kinds
+        let snapshot = self.shared.kinds();
+        let target = snapshot
+            .kinds
             .resource(&resource.group, &resource.version, &resource.resource)
             .ok_or_else(Status::path_not_found)?;
         check_path(&target, &resource, verb)?;
@@ -206,29 +242,39 @@ impl ApiServer {
         let convertible = target.resource.verbs.contains(Verb::Get);
         let accepted = negotiate::accept(accept, convertible)?;
         let body = read_body(body).await?;
-        let call = Call { shared: self.shared, user, info: resource, query, target, accepted, headers, body };
-        dispatch(verb, call).await
+        let custom = snapshot.custom(&resource.group, &resource.resource);
+        let custom = custom.and_then(|c| Some((Arc::clone(c), Arc::clone(c.version(&resource.version)?))));
+        let shared = Arc::clone(&self.shared);
+        let call = Call { shared, user, info: resource, query, target, custom, accepted, headers, body };
+        custom::object::check(&call, verb)?;
+        let is_definition = call.prefix() == custom::PREFIX;
+        let outcome = dispatch(verb, call).await?;
+        if is_definition && !matches!(verb, "get" | "list" | "watch") {
+            reactor::settle(&self.shared).await;
+        }
+        Ok(outcome)
     }
 
     /// Answers a path that names no resource.
     fn document(&self, info: &RequestInfo, headers: &http::HeaderMap) -> Outcome {
         let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let kinds = self.shared.kinds();
-        if let Some(document) = openapi::answer(&kinds, &self.shared.version.kubernetes, &info.path, headers)
-        {
+        let (kinds, routes) = (self.shared.kinds(), self.shared.aggregate.routes());
+        let version = &self.shared.version.kubernetes;
+        if let Some(document) = openapi::answer(&kinds, &routes, version, &info.path, headers) {
             return Ok(document);
         }
+        let groups = document::groups(&kinds, &routes);
         let segments: Vec<&str> = info.path.trim_matches('/').split('/').collect();
         let found = match segments.as_slice() {
             ["api" | "apis"] if discovery::wants_aggregated(accept) => {
-                let document = discovery::aggregated(&kinds, segments == ["api"]);
+                let document = discovery::aggregated(&kinds, &routes, &groups, segments == ["api"]);
                 let body = respond::full(document.to_string());
                 return Ok(respond::answer(StatusCode::OK, discovery::AGGREGATED, body));
             }
             ["api"] => Some(discovery::core_versions(&self.shared.address)),
-            ["apis"] => Some(discovery::groups(&kinds)),
+            ["apis"] => Some(discovery::groups(&groups)),
             ["api", version] => discovery::resources(&kinds, "", version),
-            ["apis", group] => discovery::group(&kinds, group),
+            ["apis", group] => discovery::group(&groups, group),
             ["apis", group, version] => discovery::resources(&kinds, group, version),
             [".well-known", "openid-configuration"] => self
                 .shared
@@ -288,6 +334,9 @@ async fn dispatch(verb: &str, call: Call) -> Outcome {
         }
         ("token", "create") => endpoint::token::create(&call).await,
         ("", "create") => endpoint::create::create(&call).await,
+        ("scale", "get" | "update" | "patch") if call.custom.is_some() => {
+            custom::scale::answer(&call, verb).await
+        }
         ("", "list") => endpoint::list::list(&call).await,
         ("", "watch") => endpoint::watch::watch(&call).await,
         ("", "delete") => endpoint::delete::delete(&call).await,

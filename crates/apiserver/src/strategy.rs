@@ -17,6 +17,7 @@ mod access;
 mod batch;
 mod certificate;
 mod control;
+pub(crate) mod definition;
 mod difference;
 mod field;
 mod format;
@@ -26,6 +27,7 @@ mod plain;
 mod pod;
 mod resource;
 mod service;
+mod service_route;
 mod storage;
 mod tree;
 mod workload;
@@ -169,6 +171,8 @@ static TABLE: &[&[Strategy]] = &[
     access::ROWS,
     control::ROWS,
     certificate::ROWS,
+    definition::ROWS,
+    service_route::ROWS,
 ];
 
 /// Everything but metadata and status stays as it was.

@@ -15,6 +15,7 @@ use store::{Memory, Store};
 
 use crate::authn::{Authenticator, Peer, User, tokens::Tokens};
 use crate::cache::WatchCache;
+use crate::custom::Catalog;
 use crate::respond::{Body, full};
 use crate::storage::Storage;
 use crate::value::Plain;
@@ -44,23 +45,19 @@ fn random(bytes: &mut [u8]) {
 }
 
 /// A server over an empty memory store, with its cache running.
-async fn server() -> ApiServer {
+pub(crate) async fn server() -> ApiServer {
     server_with_ring(crate::cache::RING).await
 }
 
 async fn server_with_ring(ring: usize) -> ApiServer {
     let store: Arc<dyn Store> = Arc::new(Memory::new());
-    let kinds = Registry::builtin();
-    let rows = kinds.clone();
-    let selectable = Arc::new(move |prefix: &str| {
-        let row = rows.iter().find(|row| row.storage.0 == prefix);
-        row.map(|row| row.selectable.to_vec()).unwrap_or_default()
-    });
-    let cache = Arc::new(WatchCache::new(Arc::clone(&store), Arc::new(Plain), selectable, ring));
+    let kinds = Catalog::new(Registry::builtin());
+    let cache = WatchCache::new(Arc::clone(&store), Arc::new(Plain), kinds.selectable(), ring);
+    let cache = Arc::new(cache);
     let feeder = Arc::clone(&cache);
     tokio::spawn(async move { feeder.run().await });
     cache.ready().await;
-    ApiServer::new(Parts {
+    let server = ApiServer::new(Parts {
         kinds,
         storage: Storage::new(store, Arc::new(Plain)),
         cache,
@@ -70,7 +67,10 @@ async fn server_with_ring(ring: usize) -> ApiServer {
         environment: Environment { now, random },
         address: "127.0.0.1:6443".into(),
         version: Version { kubernetes: "v1.36.2".into(), coracle: "test".into() },
-    })
+    });
+    tokio::spawn(server.clone().run());
+    server.served().await;
+    server
 }
 
 fn admin() -> Peer {
@@ -78,7 +78,7 @@ fn admin() -> Peer {
 }
 
 /// Sends one request as an administrator.
-async fn send(
+pub(crate) async fn send(
     server: &ApiServer,
     method: &str,
     uri: &str,
@@ -92,7 +92,7 @@ async fn send(
     server.handle(&admin(), request.body(full(body.to_owned())).unwrap()).await
 }
 
-async fn read(response: Response<Body>) -> (u16, Value) {
+pub(crate) async fn read(response: Response<Body>) -> (u16, Value) {
     let code = response.status().as_u16();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into());

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
-use api::kinds::{Registry, SelectableField};
+use api::kinds::Registry;
+use apiserver::aggregate::{ClientIdentity, Outside, Watched};
 use apiserver::authn::tokens::ServiceAccountTokens;
 use apiserver::authn::{Authenticator, Peer, User};
 use apiserver::authz::rbac::Rbac;
-use apiserver::cache::{self, Selectable, WatchCache};
+use apiserver::cache::{self, WatchCache};
+use apiserver::custom::Catalog;
 use apiserver::storage::Storage;
 use apiserver::value::Plain;
 use apiserver::{ApiServer, Environment, Parts, Version, admission, authz};
@@ -44,8 +46,18 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     let socket = bind(config.api_port).await?;
     let address = format!("127.0.0.1:{}", config.api_port);
     let (server, cache, storage) = assemble(store, &pki, &address)?;
-    let feeder = tokio::spawn(async move { cache.run().await });
+    // Until a node routes cluster IPs, a backend is reached at the address of its pod.
+    let resolver = Watched { cache: Arc::clone(&cache), cluster_ip: false };
+    let proxy = pki.front_proxy_ca.client(&Subject { user: "front-proxy-client", groups: &[] }, now)?;
+    let identity = Some(ClientIdentity { certificate: proxy.cert, key: proxy.key });
+    server.reach(Outside { resolver: Some(Arc::new(resolver)), identity });
+    let mut feeder = tokio::spawn(async move { cache.run().await });
+    let reactors = tokio::spawn(server.clone().run());
     apiserver::bootstrap::reconcile(&storage, &ENVIRONMENT).await?;
+    tokio::select! {
+        fed = &mut feeder => fed.context("the watch cache panicked")?.context("the watch cache stopped")?,
+        () = server.served() => {}
+    }
     let tls = listener::tls(&serving(&pki, now)?, &pki.ca.pair.cert)?;
     write_admin(&pki, &config.data_dir, &address, now)?;
     let component = Peer::Component(Arc::new(User::new("system:apiserver", &["system:masters"])));
@@ -57,6 +69,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     tracing::info!(address, "ready");
     tokio::select! {
         fed = feeder => fed.context("the watch cache panicked")?.context("the watch cache stopped")?,
+        ended = reactors => ended.context("the reactors of the API panicked")?,
         () = stop.cancelled() => {}
     }
     serving.await.context("the listener panicked")
@@ -81,10 +94,9 @@ fn assemble(
     pki: &Pki,
     address: &str,
 ) -> Result<(ApiServer, Arc<WatchCache>, Storage)> {
-    let kinds = Registry::builtin();
+    let kinds = Catalog::new(Registry::builtin());
     let seal = Arc::new(Plain);
-    let cache =
-        Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), selectable(kinds.clone()), cache::RING));
+    let cache = Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), kinds.selectable(), cache::RING));
     let storage = Storage::new(store, seal);
     let tokens = ServiceAccountTokens::new(&pki.service_account_key, Arc::clone(&cache), ENVIRONMENT)
         .context("pki/service-account.key is damaged")?;
@@ -110,12 +122,6 @@ fn assemble(
     Ok((server, cache, storage))
 }
 
-/// The selectable fields of a stored resource, from the table of kinds.
-fn selectable(kinds: Registry) -> Selectable {
-    Arc::new(move |prefix| -> Vec<SelectableField> {
-        let row = kinds.iter().find(|row| row.storage.0 == prefix);
-        row.map(|row| row.selectable.to_vec()).unwrap_or_default()
-    })
 }
 
 fn random(bytes: &mut [u8]) {

@@ -170,6 +170,21 @@ impl Shard {
         state.objects = objects;
     }
 
+    /// Gives every object a new index; nothing else changes.
+    pub fn reindex(&self, index: impl Fn(&Object) -> Indexed) {
+        let mut state = self.write();
+        let renewed = |(key, object): (&Arc<str>, &Arc<Object>)| {
+            let object = Object {
+                key: Arc::clone(&object.key),
+                versioned: object.versioned.clone(),
+                revision: object.revision,
+                indexed: index(object),
+            };
+            (Arc::clone(key), Arc::new(object))
+        };
+        state.objects = state.objects.iter().map(renewed).collect();
+    }
+
     /// Wakes the watchers after a batch of changes.
     pub fn wake(&self) {
         self.wake.send_modify(|count| *count = count.wrapping_add(1));

@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
 use crate::convert::{convert, storage_kind};
-use crate::decode::{self, FieldValidation};
+use crate::custom::object as custom;
 use crate::managed::{Tracking, track};
-use crate::render::{IncludeObject, Renderer};
+use crate::render::IncludeObject;
 use crate::respond::{self, Outcome};
 use crate::storage::{Place, Written};
 use crate::value::{Encoded, Versioned};
@@ -41,17 +41,14 @@ pub(crate) async fn answer_created(
 ) -> Outcome {
     let include = IncludeObject::parse(&call.query.include_object)?;
     let versioned = store_new(call, object, tracking, warnings).await?;
-    let renderer = Renderer::new(&call.target, call.accepted, include);
+    let renderer = call.renderer(include);
     let mut response = renderer.answer(StatusCode::CREATED, &versioned, call.shared.now())?;
     respond::warn(&mut response, warnings);
     Ok(response)
 }
 
 fn decode(call: &Call) -> Result<(Value, Vec<String>), Status> {
-    let validation = FieldValidation::parse(&call.query.field_validation)?;
-    let decoded = decode::object(&call.headers, &call.body, call.shared.shape(&call.target), &call.target)?;
-    let warnings = validation.judge(&decoded.issues)?;
-    let mut object = decoded.value;
+    let (mut object, warnings) = call.decode()?;
     place(call, &mut object)?;
     Ok((convert(object, &storage_kind(call.resource())), warnings))
 }
@@ -109,13 +106,19 @@ pub(crate) async fn store_new(
     call.shared.admission.admit(&mut attributes).await?;
     rules.default(attributes.object);
     rules.prepare_create(attributes.object);
+    if let Some(version) = call.version() {
+        custom::prepare_create(version, attributes.object);
+    }
     if call.resource().generation.tracked() {
         meta::set_generation(attributes.object, 1);
     }
     if tracking == Tracking::Update {
         track(call, None, attributes.object);
     }
-    let errors = rules.validate_create(attributes.object);
+    let mut errors = rules.validate_create(attributes.object);
+    if let Some(version) = call.version() {
+        errors.extend(custom::validate(version, attributes.object, None));
+    }
     refuse_invalid(call, &name, &errors)?;
     call.shared.admission.validate(&mut attributes).await?;
     write(call, object, generated, dry_run).await

@@ -20,7 +20,7 @@ use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
 use crate::cache::shard::range;
 use crate::decode;
-use crate::render::{IncludeObject, Renderer};
+use crate::render::IncludeObject;
 use crate::respond::{self, Outcome};
 use crate::selection::Selection;
 use crate::storage::{Current, Place, Written};
@@ -66,7 +66,7 @@ pub async fn delete(call: &Call) -> Outcome {
     let options = options(call)?;
     let include = IncludeObject::parse(&call.query.include_object)?;
     let deleted = remove(call, &options, &call.info.name).await?;
-    let renderer = Renderer::new(&call.target, call.accepted, include);
+    let renderer = call.renderer(include);
     let now = call.shared.now();
     match deleted {
         Deleted::Pending(versioned) => renderer.answer(StatusCode::OK, &versioned, now),

@@ -49,7 +49,7 @@ pub async fn list(call: &Call) -> Outcome {
     let selection = Selection::of(call.resource(), &call.info, &call.query)?;
     let (objects, revision, after) = snapshot(call).await?;
     let page = page(call, &selection, &objects, revision, after.as_deref());
-    let renderer = Renderer::new(&call.target, call.accepted, include);
+    let renderer = call.renderer(include);
     send(renderer, page, call.shared.now())
 }
 

@@ -67,7 +67,8 @@ pub(crate) fn parse(call: &Call) -> Result<Patch, Status> {
     }
 }
 
-fn refusal(resource: &Resource, name: &str, error: &PatchError) -> Status {
+/// Why a patch is refused, as a client is told.
+pub(crate) fn refusal(resource: &Resource, name: &str, error: &PatchError) -> Status {
     match error {
         PatchError::Malformed(_) => Status::bad_request(error.to_string()),
         PatchError::TooManyOperations(_) => Status::request_entity_too_large(error),
@@ -80,7 +81,8 @@ fn refusal(resource: &Resource, name: &str, error: &PatchError) -> Status {
 }
 
 impl Patch {
-    fn issues(&self) -> &[String] {
+    /// Duplicate fields in the patch itself.
+    pub(crate) fn issues(&self) -> &[String] {
         match self {
             Self::Json(patch) => patch.issues(),
             Self::Merge(patch) => patch.issues(),
@@ -108,6 +110,7 @@ impl Change for Patched {
         let body = patched.to_string();
         let decoded =
             strict::json(body.as_bytes(), shape).map_err(|error| Status::bad_request(error.to_string()))?;
+        let decoded = call.conform(decoded);
         warnings.extend(self.validation.judge(&decoded.issues)?);
         let decoded = expect_kind(decoded, &gvk)?;
         Ok(convert(decoded.value, &storage_kind(call.resource())))

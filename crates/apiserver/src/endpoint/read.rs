@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::Call;
 use crate::cache::CacheError;
-use crate::render::{IncludeObject, Renderer};
+use crate::render::IncludeObject;
 use crate::respond::Outcome;
 use api::status::Status;
 use std::time::Duration;
@@ -56,6 +56,6 @@ pub async fn get(call: &Call) -> Outcome {
     freshen(call, &call.query.resource_version).await?;
     let shard = call.shared.cache.shard(call.prefix());
     let object = shard.get(&call.key(&call.info.name)).ok_or_else(|| call.not_found(&call.info.name))?;
-    let renderer = Renderer::new(&call.target, call.accepted, include);
+    let renderer = call.renderer(include);
     renderer.answer(StatusCode::OK, &object.versioned, call.shared.now())
 }

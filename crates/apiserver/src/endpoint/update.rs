@@ -14,9 +14,9 @@ use super::create::refuse_invalid;
 use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
 use crate::convert::{convert, storage_kind};
-use crate::decode::{self, FieldValidation};
+use crate::custom::object as custom;
 use crate::managed::{Tracking, track};
-use crate::render::{IncludeObject, Renderer};
+use crate::render::IncludeObject;
 use crate::respond::{self, Outcome};
 use crate::storage::{Current, Place, Written};
 use crate::value::{Encoded, Versioned};
@@ -52,10 +52,7 @@ impl Change for Replace {
 /// 404 when there is no such object, 409 when it is not at the version the body names, 422 when the
 /// new state is invalid.
 pub async fn update(call: &Call) -> Outcome {
-    let validation = FieldValidation::parse(&call.query.field_validation)?;
-    let decoded = decode::object(&call.headers, &call.body, call.shared.shape(&call.target), &call.target)?;
-    let warnings = validation.judge(&decoded.issues)?;
-    let mut object = decoded.value;
+    let (mut object, warnings) = call.decode()?;
     check_place(call, &mut object)?;
     let object = convert(object, &storage_kind(call.resource()));
     run(call, &Replace { object }, warnings).await
@@ -91,12 +88,13 @@ pub(crate) async fn run(call: &Call, change: &dyn Change, warnings: Vec<String>)
     let include = IncludeObject::parse(&call.query.include_object)?;
     let mut warnings = warnings;
     let versioned = apply(call, change, &mut warnings).await?;
-    let renderer = Renderer::new(&call.target, call.accepted, include);
+    let renderer = call.renderer(include);
     let mut response = renderer.answer(StatusCode::OK, &versioned, call.shared.now())?;
     respond::warn(&mut response, &warnings);
     Ok(response)
 }
 
+/// Changes an object and gives its new state.
 pub(crate) async fn apply(
     call: &Call,
     change: &dyn Change,
@@ -125,9 +123,10 @@ async fn attempt(
     current: &Current,
     warnings: &mut Vec<String>,
 ) -> Result<Written, Status> {
-    let mut object = change.apply(call, &current.object, warnings)?;
-    check_preconditions(call, &object, &current.object)?;
-    prepare(call, change.tracking(), &mut object, &current.object, warnings).await?;
+    let old = call.as_read(current.object.clone());
+    let mut object = change.apply(call, &old, warnings)?;
+    check_preconditions(call, &object, &old)?;
+    prepare(call, change.tracking(), &mut object, &old, warnings).await?;
     let dry_run = call.dry_run()?;
     if object == current.object || same_but_managed(&object, &current.object) {
         return Ok(Written::Done(current.versioned.clone()));
@@ -210,11 +209,14 @@ async fn prepare(
     if tracking == Tracking::Update {
         track(call, Some(old), attributes.object);
     }
-    let errors = match call.info.subresource.as_str() {
+    let mut errors = match call.info.subresource.as_str() {
         "status" => rules.validate_status_update(attributes.object, old),
         "" | "scale" => rules.validate_update(attributes.object, old),
         _ => Vec::new(),
     };
+    if let Some(version) = call.version() {
+        errors.extend(custom::validate(version, attributes.object, Some(old)));
+    }
     refuse_invalid(call, &name, &errors)?;
     call.shared.admission.validate(&mut attributes).await
 }

@@ -105,7 +105,7 @@ impl Watcher {
             position,
             after,
             selection,
-            renderer: Renderer::new(&call.target, call.accepted, include),
+            renderer: call.renderer(include),
             initial: initial.into_iter(),
             initial_end,
             bookmarks: query.bookmarks,

@@ -182,6 +182,11 @@ impl Faults {
         self.0
     }
 
+    /// Faults that were found elsewhere.
+    pub(crate) fn extend(&mut self, faults: Vec<FieldError>) {
+        self.0.extend(faults);
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.0.len()

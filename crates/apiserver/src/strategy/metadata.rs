@@ -40,6 +40,12 @@ impl Meta {
 
     /// Finds what is wrong with the metadata of an object.
     pub(crate) fn check(&self, object: &Field<'_>, faults: &mut Faults) {
+        self.check_extension(object, faults);
+        standard_finalizers(&object.at("metadata"), faults);
+    }
+
+    /// The same for kinds outside of Kubernetes' core, whose finalizers need no domain.
+    pub(crate) fn check_extension(&self, object: &Field<'_>, faults: &mut Faults) {
         let meta = object.at("metadata");
         self.check_name(&meta, faults);
         self.check_namespace(&meta, faults);
@@ -49,7 +55,6 @@ impl Meta {
         owners(&meta.at("ownerReferences"), faults);
         finalizers(&meta.at("finalizers"), faults);
         managed_fields(&meta.at("managedFields"), faults);
-        standard_finalizers(&meta, faults);
     }
 
     fn check_name(&self, meta: &Field<'_>, faults: &mut Faults) {

@@ -5,6 +5,7 @@
 //! > METHOD URI [header: value ...]
 //! > body                              (optional, may span lines)
 //! < CODE
+//! <~ CODE                             (instead: sent again until it is answered so)
 //! < JSON that the answer must contain  (an object matches if each of its fields does)
 //! <= JSON that the answer must equal
 //! ```
@@ -13,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -24,6 +26,8 @@ struct Step {
     request: String,
     body: String,
     code: u16,
+    /// Whether the answer may take a while to become that.
+    eventually: bool,
     contains: String,
     equals: String,
     captures: Vec<(String, String)>,
@@ -48,6 +52,8 @@ fn parse(script: &str) -> Vec<Step> {
             step.captures.push((format!("${name}"), pointer.into()));
         } else if let Some(text) = line.strip_prefix("<= ") {
             step.equals.push_str(text);
+        } else if let Some(text) = line.strip_prefix("<~ ") {
+            (step.code, step.eventually, answered) = (text.parse().unwrap(), true, true);
         } else if let Some(text) = line.strip_prefix("< ") {
             match text.parse() {
                 Ok(code) if step.code == 0 => step.code = code,
@@ -93,8 +99,15 @@ async fn check(path: &Path) {
         if !headers.iter().any(|(name, _)| *name == "content-type") {
             headers.push(("content-type", "application/json"));
         }
-        let (code, answer) =
-            read(send(&server, method, uri, &headers, &fill(&step.body, &known)).await).await;
+        let body = fill(&step.body, &known);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let (code, answer) = loop {
+            let (code, answer) = read(send(&server, method, uri, &headers, &body).await).await;
+            if code == step.code || !step.eventually || Instant::now() > deadline {
+                break (code, answer);
+            }
+            tokio::task::yield_now().await;
+        };
         assert_eq!(code, step.code, "{place}\n{answer:#}");
         if !step.contains.is_empty() {
             let expected: Value = serde_json::from_str(&fill(&step.contains, &known)).expect(&place);

@@ -17,7 +17,7 @@ const PACE: u64 = 200;
 const PATH: &str = "/api/v1/namespaces/default/configmaps";
 
 async fn watch(server: &ApiServer) -> Body {
-    let response = send(server, "GET", &format!("{PATH}?watch=1&resourceVersion=1"), &[], "").await;
+    let response = send(server, "GET", &format!("{PATH}?watch=1&resourceVersion=0"), &[], "").await;
     assert_eq!(response.status(), 200);
     response.into_body()
 }
