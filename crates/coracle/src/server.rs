@@ -122,8 +122,6 @@ fn assemble(
     Ok((server, cache, storage))
 }
 
-}
-
 fn random(bytes: &mut [u8]) {
     aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");
 }

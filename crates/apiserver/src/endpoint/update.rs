@@ -200,6 +200,9 @@ async fn prepare(
         // The other subresources change only what is theirs.
         _ => {}
     }
+    if let Some(version) = call.version() {
+        custom::prepare_update(version, &call.info.subresource, attributes.object, old);
+    }
     let counts = matches!(call.info.subresource.as_str(), "" | "scale");
     let raised = counts && call.resource().generation.raised(old, attributes.object);
     let generation = meta::generation(old).unwrap_or(0) + i64::from(raised);

@@ -219,22 +219,17 @@ pub(super) fn shape(rule: &Rule, at: &str, node: NodeRef<'_>, errors: &mut Vec<F
 fn leads_somewhere(path: &str, node: NodeRef<'_>) -> bool {
     let plain = path.replace("['", ".").replace("']", "");
     let Some(fields) = plain.strip_prefix('.') else { return false };
-    let step = |node: NodeRef<'_>, name: &str| node.field(name).map(|field| field.node()).is_some();
-    let mut at = node;
+    let mut at = Some(node);
     for name in fields.split('.') {
-        let Some(next) = at.child(name) else { return false };
-        if !step(at, name) && at.ty() != Type::Map {
-            return false;
-        }
-        at = next;
+        at = at.and_then(|node| node.child(name));
     }
-    true
+    at.is_some()
 }
 
 /// Refuses unknown names and types that do not fit.
 pub(super) fn types(expression: &IdedExpr, node: NodeRef<'_>, wanted: &str) -> Result<(), String> {
-    let this = kind_of(node);
-    let mut scope = vec![("self".to_owned(), this), ("oldSelf".to_owned(), old_kind(this))];
+    // `oldSelf` may be optional, which is a type of its own: nothing is told of it.
+    let mut scope = vec![("self".to_owned(), kind_of(node)), ("oldSelf".to_owned(), Kind::Any)];
     match infer(expression, &mut scope)? {
         Kind::Scalar(found) if found != wanted => {
             Err(format!("cel expression must evaluate to a {wanted}, not {found}"))
@@ -242,11 +237,6 @@ pub(super) fn types(expression: &IdedExpr, node: NodeRef<'_>, wanted: &str) -> R
         Kind::Node(_) => Err(format!("cel expression must evaluate to a {wanted}")),
         _ => Ok(()),
     }
-}
-
-/// `oldSelf` may be optional, which is a type of its own: nothing is told of it.
-fn old_kind(_this: Kind<'_>) -> Kind<'_> {
-    Kind::Any
 }
 
 fn kind_of(node: NodeRef<'_>) -> Kind<'_> {
