@@ -19,7 +19,7 @@ mod certificate;
 mod control;
 mod difference;
 mod field;
-mod format;
+pub(crate) mod format;
 mod metadata;
 mod network;
 mod plain;
@@ -27,7 +27,7 @@ mod pod;
 mod resource;
 mod service;
 mod storage;
-mod tree;
+pub(crate) mod tree;
 mod workload;
 
 use api::status::FieldError;
