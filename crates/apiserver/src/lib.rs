@@ -29,6 +29,7 @@ pub mod openapi;
 pub mod render;
 pub mod request;
 pub mod respond;
+pub mod seal;
 pub mod selection;
 pub mod server;
 pub mod storage;
