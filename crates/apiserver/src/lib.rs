@@ -15,6 +15,7 @@
 //! - A slow watcher is cut off; nothing is buffered for it.
 
 pub mod admission;
+pub mod allocation;
 pub mod authn;
 pub mod authz;
 pub mod bootstrap;

@@ -19,6 +19,7 @@ use http_body_util::BodyExt;
 use schema::decode::Shape;
 
 use crate::admission;
+use crate::allocation::{Allocation, Ranges};
 use crate::authn::{Authenticator, Peer, User};
 use crate::authz::{self, Authorizer};
 use crate::cache::WatchCache;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub authorizer: Box<dyn Authorizer>,
     /// What else may change or refuse their requests.
     pub admission: admission::Chain,
+    /// The addresses and ports that Services get.
+    pub ranges: Ranges,
     /// Time and randomness.
     pub environment: Environment,
     /// `host:port` at which clients reach the server.
@@ -79,6 +82,7 @@ pub(crate) struct Shared {
     authenticator: Authenticator,
     authorizer: Box<dyn Authorizer>,
     pub(crate) admission: admission::Chain,
+    pub(crate) allocation: Allocation,
     environment: Environment,
     pub(crate) address: String,
     pub(crate) version: Version,
@@ -138,10 +142,12 @@ impl ApiServer {
             authenticator,
             authorizer,
             admission,
+            ranges,
             environment,
             address,
             version,
         } = parts;
+        let allocation = Allocation::new(storage.clone(), Arc::clone(&cache), environment, ranges);
         let kinds = ArcSwap::from_pointee(kinds);
         let shared = Shared {
             kinds,
@@ -150,6 +156,7 @@ impl ApiServer {
             authenticator,
             authorizer,
             admission,
+            allocation,
             environment,
             address,
             version,

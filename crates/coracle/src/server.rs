@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use api::kinds::{Registry, SelectableField};
+use apiserver::allocation::Ranges;
 use apiserver::authn::{Authenticator, Peer, User, tokens};
 use apiserver::authz::rbac::Rbac;
 use apiserver::cache::{self, Selectable, WatchCache};
@@ -83,6 +84,7 @@ fn assemble(store: Arc<dyn Store>, address: &str) -> (ApiServer, Arc<WatchCache>
         authenticator: Authenticator::new(Arc::new(NoTokens)),
         authorizer: Box::new(authz::Chain(vec![Box::new(authz::Masters), Box::new(Rbac::new(&cache))])),
         admission: admission::Chain::default(),
+        ranges: Ranges::default(),
         environment: Environment { now: SystemTime::now, random },
         address: address.to_owned(),
         version: Version {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
+use crate::allocation::Fate;
 use crate::convert::{convert, storage_kind};
 use crate::decode::{self, FieldValidation};
 use crate::render::{IncludeObject, Renderer};
@@ -97,10 +98,27 @@ pub(crate) async fn store_new(
     if call.resource().generation.tracked() {
         meta::set_generation(attributes.object, 1);
     }
-    let errors = rules.validate_create(attributes.object);
-    refuse_invalid(call, &name, &errors)?;
+    let allocation = &call.shared.allocation;
+    let claims = allocation.claim(call.resource(), attributes.object, None, dry_run).await?;
+    // What is claimed is claimed for this name.
+    let retries = generated && claims.is_empty();
+    let outcome = store_prepared(call, attributes, generated, retries).await;
+    allocation.settle(claims, Fate::of(&outcome)).await;
+    outcome
+}
+
+/// Validates and writes an object that has all it needs.
+async fn store_prepared(
+    call: &Call,
+    mut attributes: Attributes<'_>,
+    generated: bool,
+    retries: bool,
+) -> Result<Versioned, Status> {
+    let errors = call.rules().validate_create(attributes.object);
+    refuse_invalid(call, attributes.name, &errors)?;
     call.shared.admission.validate(&mut attributes).await?;
-    write(call, object, generated, dry_run).await
+    let dry_run = attributes.dry_run;
+    write(call, attributes.object, generated, if retries { GENERATE_TRIES } else { 1 }, dry_run).await
 }
 
 /// 422 with every error, if there is one.
@@ -134,24 +152,30 @@ fn stamp(call: &Call, object: &mut Value) {
     meta::set_creation_timestamp(object, call.shared.now());
 }
 
-async fn write(call: &Call, mut object: Value, generated: bool, dry_run: bool) -> Result<Versioned, Status> {
-    for _ in 0..GENERATE_TRIES {
-        let key = call.key(meta::name(&object));
+async fn write(
+    call: &Call,
+    object: &mut Value,
+    generated: bool,
+    tries: usize,
+    dry_run: bool,
+) -> Result<Versioned, Status> {
+    for _ in 0..tries {
+        let key = call.key(meta::name(object));
         let place = Place { prefix: call.prefix(), key: &key };
         if dry_run {
-            return dry(call, place, &object).await;
+            return dry(call, place, object).await;
         }
-        let written = call.shared.storage.create(place, as_map(&object)?).await;
+        let written = call.shared.storage.create(place, as_map(object)?).await;
         match written.map_err(|error| storage_failure(&error))? {
             Written::Done(versioned) => return Ok(versioned),
             Written::Raced(_) if generated => {
-                let base = meta::generate_name(&object).to_owned();
-                meta::set_name(&mut object, &meta::name::generate(&base, call.shared.random()));
+                let base = meta::generate_name(object).to_owned();
+                meta::set_name(object, &meta::name::generate(&base, call.shared.random()));
             }
             Written::Raced(_) => break,
         }
     }
-    Err(taken(call, &object, generated))
+    Err(taken(call, object, generated))
 }
 
 fn taken(call: &Call, object: &Value, generated: bool) -> Status {
