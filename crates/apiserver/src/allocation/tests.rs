@@ -42,11 +42,13 @@ async fn allocation(ranges: Ranges) -> Arc<Allocation> {
 }
 
 fn services() -> Resource {
-    Registry::builtin().resource("", "v1", "services").expect("a built-in resource").resource.clone()
+    Registry::builtin().resource("", "v1", "services").expect("a built-in resource").resource.as_ref().clone()
 }
 
 fn service(name: &str, spec: Value) -> Value {
-    json!({"kind": "Service", "metadata": {"name": name, "namespace": "default"}, "spec": spec})
+    let mut service = json!({"kind": "Service", "metadata": {"name": name, "namespace": "default"}});
+    service["spec"] = spec;
+    service
 }
 
 impl Allocation {
@@ -115,7 +117,7 @@ proptest! {
     /// However many ask at once, what is held is held by one each, and as many get something as there is.
     #[test]
     fn nothing_is_given_twice(tasks in 1_usize..24, refused in 0_usize..6) {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build().unwrap();
         runtime.block_on(crowd(tasks, refused));
     }
 }
