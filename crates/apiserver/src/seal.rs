@@ -66,7 +66,7 @@ impl KeyRing {
     /// The keys in `dir`; makes the directory and a first key where there is none.
     ///
     /// # Errors
-    /// When a file cannot be read or written, or is damaged: a lost key is never silently replaced.
+    /// When a file cannot be read or written, or is damaged: such a key is never silently replaced.
     pub fn load_or_create(dir: &Path, random: Random) -> Result<Self, SealError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
         made.map_err(|source| failed(dir, "created", source))?;
@@ -162,6 +162,10 @@ impl AesGcm {
         self.ring.store(Arc::new(ring));
     }
 
+    fn covers(&self, key: &str) -> bool {
+        self.prefixes.iter().any(|prefix| key.starts_with(prefix))
+    }
+
     fn nonce(&self) -> [u8; NONCE_LEN] {
         let mut nonce = [0; NONCE_LEN];
         (self.random)(&mut nonce);
@@ -171,16 +175,14 @@ impl AesGcm {
 
 impl Seal for AesGcm {
     fn current(&self, key: &str) -> Option<u32> {
-        let sealed = self.prefixes.iter().any(|prefix| key.starts_with(prefix));
-        if sealed { self.ring.load().newest() } else { None }
+        self.ring.load().newest().filter(|_| self.covers(key))
     }
 
     fn seal(&self, key: &str, plain: &[u8]) -> Result<Option<(u32, Vec<u8>)>, ValueError> {
-        let ring = self.ring.load();
-        let sealed = self.prefixes.iter().any(|prefix| key.starts_with(prefix));
-        if !sealed {
+        if !self.covers(key) {
             return Ok(None);
         }
+        let ring = self.ring.load();
         let (id, cipher) = ring.keys.last_key_value().ok_or(ValueError::Seal)?;
         let nonce = self.nonce();
         let mut text = plain.to_vec();

@@ -183,3 +183,20 @@ pub async fn ensure_system_classes(storage: &Storage, environment: &Environment)
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::strategy::strategy;
+
+    #[test]
+    fn system_classes_keep_the_rules_of_their_kind() {
+        let rules = strategy("scheduling.k8s.io", "PriorityClass");
+        for class in system_classes() {
+            assert_eq!(rules.validate_create(&class), [], "{class}");
+            let mut defaulted = class.clone();
+            rules.default(&mut defaulted);
+            assert_eq!(defaulted, class);
+        }
+    }
+}

@@ -42,12 +42,16 @@ impl Draft<'_> {
     /// Gives the Service its cluster address, or claims those it asks for.
     pub(super) async fn addresses(&mut self, spec: &mut Value, old: &Value) -> Result<(), Status> {
         let before = service::addresses(old);
-        // An address is given once: later changes are refused by validation, but for a new type.
-        if service::has_address(spec) && !service::has_address(old) {
-            self.new_addresses(spec).await?;
-        }
-        if !service::has_address(spec) {
-            self.claims.outdated.extend(before.into_iter().map(Claim::Address));
+        match (service::has_address(spec), service::has_address(old)) {
+            (true, false) => self.new_addresses(spec).await?,
+            // The first is given once: validation refuses another.
+            (true, true) => {
+                let known = service::address_texts(old);
+                for text in service::address_texts(spec).iter().skip(1).filter(|ip| !known.contains(ip)) {
+                    self.asked_address(spec, text).await?;
+                }
+            }
+            (false, _) => self.claims.outdated.extend(before.into_iter().map(Claim::Address)),
         }
         Ok(())
     }
