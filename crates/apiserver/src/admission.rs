@@ -3,6 +3,7 @@
 //! Mutating plugins run before defaulting and validation of the strategy, validating ones after it,
 //! each in the order of the chain (reference: Kubernetes' recommended plugin order).
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use api::kinds::Resource;
@@ -11,6 +12,19 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 
 use crate::authn::User;
+use crate::cache::WatchCache;
+use crate::storage::Storage;
+
+pub mod defaultclass;
+pub mod inuse;
+pub mod lifecycle;
+pub mod lookup;
+pub mod priority;
+pub mod resize;
+pub mod runtimeclass;
+pub mod subject;
+pub mod taint;
+pub mod toleration;
 
 pub mod escalation;
 pub mod serviceaccount;
@@ -57,6 +71,11 @@ impl Attributes<'_> {
     pub fn is(&self, group: &str, plural: &str) -> bool {
         self.resource.group == group && self.resource.plural == plural && self.subresource.is_empty()
     }
+
+    /// 403 for a reason of the plugin's.
+    pub fn forbidden(&self, why: impl Display) -> Status {
+        Status::forbidden_because(&self.resource.group_resource(), self.name, why)
+    }
 }
 
 /// One plugin. The default of each half does nothing.
@@ -73,6 +92,38 @@ pub trait Plugin: Send + Sync {
     fn validate<'a>(&'a self, _attributes: &'a mut Attributes<'_>) -> BoxFuture<'a, Result<(), Status>> {
         Box::pin(async { Ok(()) })
     }
+}
+
+/// What plugins are made of.
+#[derive(Clone)]
+pub struct Deps {
+    /// The watch cache.
+    pub cache: Arc<WatchCache>,
+    /// The store under it.
+    pub storage: Storage,
+}
+
+/// The plugins that are always on, in Kubernetes' order (reference 5.4).
+pub fn default_plugins(deps: &Deps) -> Vec<Box<dyn Plugin>> {
+    let lookup = || lookup::Lookup::new(Arc::clone(&deps.cache), deps.storage.clone());
+    vec![
+        Box::new(lifecycle::NamespaceLifecycle::new(lookup())),
+        // LimitRanger
+        // ServiceAccount
+        // NodeRestriction
+        Box::new(taint::TaintNodesByCondition),
+        // PodSecurity
+        Box::new(priority::Priority::new(lookup())),
+        Box::new(toleration::DefaultTolerationSeconds),
+        Box::new(defaultclass::DefaultClass::storage(lookup())),
+        Box::new(inuse::StorageObjectInUseProtection),
+        Box::new(resize::PersistentVolumeClaimResize::new(lookup())),
+        Box::new(runtimeclass::RuntimeClass::new(lookup())),
+        // CertificateApproval, CertificateSigning
+        Box::new(subject::CertificateSubjectRestriction),
+        Box::new(defaultclass::DefaultClass::ingress(lookup())),
+        // Escalation checks of RBAC objects, then webhooks, then ResourceQuota as the last
+    ]
 }
 
 /// The plugins in order.

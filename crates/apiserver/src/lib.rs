@@ -16,6 +16,7 @@
 
 pub mod admission;
 pub mod aggregate;
+pub mod allocation;
 pub mod authn;
 pub mod authz;
 pub mod bootstrap;
@@ -32,6 +33,7 @@ pub mod openapi;
 pub mod render;
 pub mod request;
 pub mod respond;
+pub mod seal;
 pub mod selection;
 pub mod server;
 pub mod storage;

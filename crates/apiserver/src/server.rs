@@ -20,6 +20,7 @@ use schema::decode::Shape;
 use crate::admission;
 use crate::authn::impersonation::impersonate;
 use crate::aggregate::{self, Aggregate, Backend, Outside, document};
+use crate::allocation::{Allocation, Ranges};
 use crate::authn::{Authenticator, Peer, User};
 use crate::authz::{self, Authorizer};
 use crate::cache::WatchCache;
@@ -57,6 +58,8 @@ pub struct Parts {
     pub authorizer: Box<dyn Authorizer>,
     /// What else may change or refuse their requests.
     pub admission: admission::Chain,
+    /// The addresses and ports that Services get.
+    pub ranges: Ranges,
     /// Time and randomness.
     pub environment: Environment,
     /// `host:port` at which clients reach the server.
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     pub(crate) authenticator: Authenticator,
     pub(crate) authorizer: Box<dyn Authorizer>,
     pub(crate) admission: admission::Chain,
+    pub(crate) allocation: Allocation,
     environment: Environment,
     pub(crate) address: String,
     pub(crate) version: Version,
@@ -145,10 +149,12 @@ impl ApiServer {
             authenticator,
             authorizer,
             admission,
+            ranges,
             environment,
             address,
             version,
         } = parts;
+        let allocation = Allocation::new(storage.clone(), Arc::clone(&cache), environment, ranges);
         let shared = Shared {
             catalog: kinds,
             aggregate: Aggregate::default(),
@@ -158,6 +164,7 @@ impl ApiServer {
             authenticator,
             authorizer,
             admission,
+            allocation,
             environment,
             address,
             version,

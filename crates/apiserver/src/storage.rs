@@ -10,6 +10,8 @@ use store::{Compare, Durability, Expect, Op, Outcome, Revision, Store, StoreErro
 use crate::cache::store_key;
 use crate::value::{Encoded, Seal, ValueError, Versioned};
 
+pub mod reseal;
+
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {

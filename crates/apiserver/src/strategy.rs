@@ -20,7 +20,7 @@ mod control;
 pub(crate) mod definition;
 mod difference;
 mod field;
-mod format;
+pub(crate) mod format;
 mod metadata;
 mod network;
 mod plain;
@@ -29,7 +29,7 @@ mod resource;
 mod service;
 mod service_route;
 mod storage;
-mod tree;
+pub(crate) mod tree;
 mod workload;
 
 use api::status::FieldError;

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 use store::{Memory, Store};
 
+use crate::allocation::Ranges;
 use crate::authn::{Authenticator, Peer, User, tokens::Tokens};
 use crate::cache::WatchCache;
 use crate::custom::Catalog;
@@ -44,12 +45,27 @@ fn random(bytes: &mut [u8]) {
     }
 }
 
-/// A server over an empty memory store, with its cache running.
+/// A server over a memory store with the namespaces that scripts use, with its cache running.
 pub(crate) async fn server() -> ApiServer {
-    server_with_ring(crate::cache::RING).await
+    let server = build(crate::cache::RING, admission::default_plugins).await;
+    for name in ["default", "kube-system", "one", "two"] {
+        let body = format!(r#"{{"metadata":{{"name":"{name}"}}}}"#);
+        let json = [("content-type", "application/json")];
+        let made = send(&server, "POST", "/api/v1/namespaces", &json, &body).await;
+        assert_eq!(made.status(), 201, "{name}");
+    }
+    server
 }
 
+/// A server over an empty memory store that keeps `ring` changes, with its cache running and no admission.
 async fn server_with_ring(ring: usize) -> ApiServer {
+    build(ring, |_| Vec::new()).await
+}
+
+async fn build(
+    ring: usize,
+    plugins: impl FnOnce(&admission::Deps) -> Vec<Box<dyn admission::Plugin>>,
+) -> ApiServer {
     let store: Arc<dyn Store> = Arc::new(Memory::new());
     let kinds = Catalog::new(Registry::builtin());
     let cache = WatchCache::new(Arc::clone(&store), Arc::new(Plain), kinds.selectable(), ring);
@@ -57,13 +73,16 @@ async fn server_with_ring(ring: usize) -> ApiServer {
     let feeder = Arc::clone(&cache);
     tokio::spawn(async move { feeder.run().await });
     cache.ready().await;
+    let storage = Storage::new(store, Arc::new(Plain));
+    let deps = admission::Deps { cache: Arc::clone(&cache), storage: storage.clone() };
     let server = ApiServer::new(Parts {
         kinds,
-        storage: Storage::new(store, Arc::new(Plain)),
+        storage,
         cache,
         authenticator: Authenticator::new(Arc::new(NoTokens)),
         authorizer: Box::new(authz::Masters),
-        admission: admission::Chain::default(),
+        admission: admission::Chain::new(plugins(&deps)),
+        ranges: Ranges::default(),
         environment: Environment { now, random },
         address: "127.0.0.1:6443".into(),
         version: Version { kubernetes: "v1.36.2".into(), coracle: "test".into() },

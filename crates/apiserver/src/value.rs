@@ -40,6 +40,10 @@ const HOLE_BYTES: usize = 4;
 pub trait Seal: Send + Sync {
     /// Seals `plain` for the store key `key`, or gives `None` where that key's kind stays plain.
     fn seal(&self, key: &str, plain: &[u8]) -> Result<Option<(u32, Vec<u8>)>, ValueError>;
+    /// The id of the key that would seal the store key `key` now, or `None` where it stays plain.
+    fn current(&self, _key: &str) -> Option<u32> {
+        None
+    }
     /// Opens what [`Seal::seal`] made with the key `id`.
     fn open(&self, key: &str, id: u32, sealed: &[u8]) -> Result<Vec<u8>, ValueError>;
 }
@@ -167,6 +171,14 @@ impl Versioned {
         json.put_slice(&self.json[..hole]);
         json.put_slice(&self.json[hole + self.inserted as usize..]);
         Encoded { hole: self.hole, json: json.freeze() }.at(revision)
+    }
+}
+
+/// The id of the key that sealed a stored value; `None` for a plain one.
+pub fn sealed_by(value: &Bytes) -> Option<u32> {
+    match split_header(value) {
+        Ok((SEALED, id, _)) => Some(id),
+        _ => None,
     }
 }
 

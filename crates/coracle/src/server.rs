@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use api::kinds::Registry;
 use apiserver::aggregate::{ClientIdentity, Outside, Watched};
+use apiserver::allocation::Ranges;
 use apiserver::authn::tokens::ServiceAccountTokens;
 use apiserver::authn::{Authenticator, Peer, User};
 use apiserver::authz::rbac::Rbac;
@@ -112,6 +113,7 @@ fn assemble(
         authenticator: Authenticator::new(Arc::new(tokens)),
         authorizer: Box::new(authorizer),
         admission: admission::Chain::default(),
+        ranges: Ranges::default(),
         environment: ENVIRONMENT,
         address: address.to_owned(),
         version: Version {

@@ -46,7 +46,7 @@ impl Cluster {
     pub(crate) async fn new(objects: &[Value]) -> Self {
         let store: Arc<dyn store::Store> = Arc::new(store::Memory::new());
         let kinds = Registry::builtin();
-        let cache = Arc::new(WatchCache::new(Arc::clone(&store), Arc::new(Plain), Arc::new(|_| Vec::new())));
+        let cache = Arc::new(WatchCache::new(Arc::clone(&store), Arc::new(Plain), Arc::new(|_: &str| Vec::new()), crate::cache::RING));
         let storage = Storage::new(store, Arc::new(Plain));
         let server = server(&kinds, &cache, &storage);
         let cluster = Self { server, cache: Arc::clone(&cache), storage, kinds };
@@ -119,7 +119,8 @@ fn server(kinds: &Registry, cache: &Arc<WatchCache>, storage: &Storage) -> ApiSe
     ];
     let tokens = ServiceAccountTokens::new(KEY, Arc::clone(cache), ENVIRONMENT).unwrap();
     ApiServer::new(Parts {
-        kinds: kinds.clone(),
+        kinds: crate::custom::Catalog::new(kinds.clone()),
+        ranges: crate::allocation::Ranges::default(),
         storage: storage.clone(),
         cache: Arc::clone(cache),
         authenticator: Authenticator::new(Arc::new(tokens)),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
+use crate::allocation::Fate;
 use crate::convert::{convert, storage_kind};
 use crate::custom::object as custom;
 use crate::managed::{Tracking, track};
@@ -115,13 +116,30 @@ pub(crate) async fn store_new(
     if tracking == Tracking::Update {
         track(call, None, attributes.object);
     }
-    let mut errors = rules.validate_create(attributes.object);
+    let allocation = &call.shared.allocation;
+    let claims = allocation.claim(call.resource(), attributes.object, None, dry_run).await?;
+    // What is claimed is claimed for this name.
+    let retries = generated && claims.is_empty();
+    let outcome = store_prepared(call, attributes, generated, retries).await;
+    allocation.settle(claims, Fate::of(&outcome)).await;
+    outcome
+}
+
+/// Validates and writes an object that has all it needs.
+async fn store_prepared(
+    call: &Call,
+    mut attributes: Attributes<'_>,
+    generated: bool,
+    retries: bool,
+) -> Result<Versioned, Status> {
+    let mut errors = call.rules().validate_create(attributes.object);
     if let Some(version) = call.version() {
         errors.extend(custom::validate(version, attributes.object, None));
     }
-    refuse_invalid(call, &name, &errors)?;
+    refuse_invalid(call, attributes.name, &errors)?;
     call.shared.admission.validate(&mut attributes).await?;
-    write(call, object, generated, dry_run).await
+    let dry_run = attributes.dry_run;
+    write(call, attributes.object, generated, if retries { GENERATE_TRIES } else { 1 }, dry_run).await
 }
 
 /// 422 with every error, if there is one.
@@ -155,26 +173,32 @@ fn stamp(call: &Call, object: &mut Value) {
     meta::set_creation_timestamp(object, call.shared.now());
 }
 
-async fn write(call: &Call, mut object: Value, generated: bool, dry_run: bool) -> Result<Versioned, Status> {
-    for _ in 0..GENERATE_TRIES {
-        let key = call.key(meta::name(&object));
+async fn write(
+    call: &Call,
+    object: &mut Value,
+    generated: bool,
+    tries: usize,
+    dry_run: bool,
+) -> Result<Versioned, Status> {
+    for _ in 0..tries {
+        let key = call.key(meta::name(object));
         let place = Place { prefix: call.prefix(), key: &key };
         if dry_run {
-            return dry(call, place, &object).await;
+            return dry(call, place, object).await;
         }
-        let written = call.shared.storage.create(place, as_map(&object)?).await;
+        let written = call.shared.storage.create(place, as_map(object)?).await;
         match written.map_err(|error| storage_failure(&error))? {
             Written::Done(versioned) => return Ok(versioned),
             Written::Raced(_) if generated => {
-                let base = meta::generate_name(&object).to_owned();
-                meta::set_name(&mut object, &meta::name::generate(&base, call.shared.random()));
+                let base = meta::generate_name(object).to_owned();
+                meta::set_name(object, &meta::name::generate(&base, call.shared.random()));
                 // Some kinds derive labels from the name.
-                call.rules().prepare_create(&mut object);
+                call.rules().prepare_create(object);
             }
             Written::Raced(_) => break,
         }
     }
-    Err(taken(call, &object, generated))
+    Err(taken(call, object, generated))
 }
 
 fn taken(call: &Call, object: &Value, generated: bool) -> Status {

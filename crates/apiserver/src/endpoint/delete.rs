@@ -243,7 +243,11 @@ async fn attempt(
     } else {
         storage.delete(place, current).await
     };
-    Ok((written.map_err(|error| storage_failure(&error))?, !waits))
+    let written = written.map_err(|error| storage_failure(&error))?;
+    if let (Written::Done(_), false) = (&written, waits) {
+        call.shared.allocation.release(call.resource(), &current.object).await;
+    }
+    Ok((written, !waits))
 }
 
 /// Marks the object as being deleted; tells whether something still has to happen before it goes.

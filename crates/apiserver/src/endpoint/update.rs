@@ -3,8 +3,6 @@
 //! Both are one loop: read, change, admit, validate, compare-and-set; a lost race starts over from the
 //! state that won, unless the client named the version it meant to change.
 
-use std::sync::Arc;
-
 use api::meta;
 use api::status::Status;
 use http::StatusCode;
@@ -13,6 +11,7 @@ use serde_json::Value;
 use super::create::refuse_invalid;
 use super::{Call, as_map, storage_failure};
 use crate::admission::{Attributes, Operation};
+use crate::allocation::{Claims, Fate};
 use crate::convert::{convert, storage_kind};
 use crate::custom::object as custom;
 use crate::managed::{Tracking, track};
@@ -126,20 +125,50 @@ async fn attempt(
     let old = call.as_read(current.object.clone());
     let mut object = change.apply(call, &old, warnings)?;
     check_preconditions(call, &object, &old)?;
-    prepare(call, change.tracking(), &mut object, &old, warnings).await?;
-    let dry_run = call.dry_run()?;
+    prepare(call, &mut object, &old, warnings).await?;
+    let allocation = &call.shared.allocation;
+    let claims = match call.info.subresource.as_str() {
+        "" => allocation.claim(call.resource(), &mut object, Some(&old), call.dry_run()?).await?,
+        _ => Claims::default(),
+    };
+    let outcome = store_prepared(call, change.tracking(), place, object, current, &old, warnings).await;
+    let fate = match &outcome {
+        Ok(Written::Raced(_)) => Fate::Refused,
+        outcome => Fate::of(outcome),
+    };
+    allocation.settle(claims, fate).await;
+    outcome
+}
+
+/// Validates and writes a new state that has all it needs; `old` is `current` with late defaults.
+async fn store_prepared(
+    call: &Call,
+    tracking: Tracking,
+    place: Place<'_>,
+    mut object: Value,
+    current: &Current,
+    old: &Value,
+    warnings: &mut Vec<String>,
+) -> Result<Written, Status> {
+    check(call, tracking, &mut object, old, warnings).await?;
     if object == current.object || same_but_managed(&object, &current.object) {
         return Ok(Written::Done(current.versioned.clone()));
     }
-    if dry_run {
+    if call.dry_run()? {
         return Ok(Written::Done(Encoded::of(as_map(&object)?).at(current.revision)));
     }
-    let written = if is_finished(&object, &current.object) {
-        call.shared.storage.delete(place, current).await
-    } else {
-        call.shared.storage.replace(place, as_map(&object)?, current.revision).await
-    };
-    written.map_err(|error| storage_failure(&error))
+    if !is_finished(&object, &current.object) {
+        let written = call.shared.storage.replace(place, as_map(&object)?, current.revision).await;
+        return written.map_err(|error| storage_failure(&error));
+    }
+    let written =
+        call.shared.storage.delete(place, current).await.map_err(|error| storage_failure(&error))?;
+    if let Written::Done(_) = written {
+        for state in [&object, &current.object] {
+            call.shared.allocation.release(call.resource(), state).await;
+        }
+    }
+    Ok(written)
 }
 
 /// Whether nothing changed but the time of the last change in managedFields.
@@ -168,10 +197,9 @@ fn check_preconditions(call: &Call, object: &Value, current: &Value) -> Result<(
     if stale { Err(Status::conflict(&resource, name)) } else { Ok(()) }
 }
 
-/// Defaulting, admission, strategy and validation of a new state.
+/// Defaulting, strategy and admission of a new state.
 async fn prepare(
     call: &Call,
-    tracking: Tracking,
     object: &mut Value,
     old: &Value,
     warnings: &mut Vec<String>,
@@ -179,49 +207,67 @@ async fn prepare(
     let rules = call.rules();
     rules.default(object);
     keep_server_metadata(object, old);
-    let user = Arc::clone(&call.user);
-    let name = call.info.name.clone();
-    let mut attributes = Attributes {
-        user: &user,
-        operation: Operation::Update,
-        resource: call.resource(),
-        subresource: &call.info.subresource,
-        namespace: &call.info.namespace,
-        name: &name,
-        object,
-        old: Some(old),
-        dry_run: call.dry_run()?,
-        warnings,
-    };
-    call.shared.admission.admit(&mut attributes).await?;
+    call.shared.admission.admit(&mut attributes(call, object, old, warnings)?).await?;
     match call.info.subresource.as_str() {
-        "status" => rules.prepare_status_update(attributes.object, old),
-        "" => rules.prepare_update(attributes.object, old),
+        "status" => rules.prepare_status_update(object, old),
+        "" => rules.prepare_update(object, old),
         // The other subresources change only what is theirs.
         _ => {}
     }
     if let Some(version) = call.version() {
-        custom::prepare_update(version, &call.info.subresource, attributes.object, old);
+        custom::prepare_update(version, &call.info.subresource, object, old);
     }
+    Ok(())
+}
+
+/// The generation, the managed fields and the validation of a new state.
+async fn check(
+    call: &Call,
+    tracking: Tracking,
+    object: &mut Value,
+    old: &Value,
+    warnings: &mut Vec<String>,
+) -> Result<(), Status> {
+    let rules = call.rules();
     let counts = matches!(call.info.subresource.as_str(), "" | "scale");
-    let raised = counts && call.resource().generation.raised(old, attributes.object);
+    let raised = counts && call.resource().generation.raised(old, object);
     let generation = meta::generation(old).unwrap_or(0) + i64::from(raised);
     if call.resource().generation.tracked() {
-        meta::set_generation(attributes.object, generation);
+        meta::set_generation(object, generation);
     }
     if tracking == Tracking::Update {
-        track(call, Some(old), attributes.object);
+        track(call, Some(old), object);
     }
     let mut errors = match call.info.subresource.as_str() {
-        "status" => rules.validate_status_update(attributes.object, old),
-        "" | "scale" => rules.validate_update(attributes.object, old),
+        "status" => rules.validate_status_update(object, old),
+        "" | "scale" => rules.validate_update(object, old),
         _ => Vec::new(),
     };
     if let Some(version) = call.version() {
-        errors.extend(custom::validate(version, attributes.object, Some(old)));
+        errors.extend(custom::validate(version, object, Some(old)));
     }
-    refuse_invalid(call, &name, &errors)?;
-    call.shared.admission.validate(&mut attributes).await
+    refuse_invalid(call, &call.info.name, &errors)?;
+    call.shared.admission.validate(&mut attributes(call, object, old, warnings)?).await
+}
+
+fn attributes<'a>(
+    call: &'a Call,
+    object: &'a mut Value,
+    old: &'a Value,
+    warnings: &'a mut Vec<String>,
+) -> Result<Attributes<'a>, Status> {
+    Ok(Attributes {
+        user: &call.user,
+        operation: Operation::Update,
+        resource: call.resource(),
+        subresource: &call.info.subresource,
+        namespace: &call.info.namespace,
+        name: &call.info.name,
+        object,
+        old: Some(old),
+        dry_run: call.dry_run()?,
+        warnings,
+    })
 }
 
 /// A client may leave out what only the server sets.
