@@ -32,6 +32,7 @@ use kube::Client;
 
 pub mod apply;
 pub mod deployment;
+pub mod endpointslice;
 mod error;
 pub mod gate;
 pub mod informer;
@@ -43,6 +44,7 @@ pub mod queue;
 pub mod recorder;
 pub mod replicaset;
 pub mod replication_controller;
+mod service;
 
 pub use error::Error;
 pub use informer::{Informer, Key};

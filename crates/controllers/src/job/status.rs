@@ -161,10 +161,7 @@ fn counts(view: &View<'_>, record: &Record<'_>, moved: bool, now: Timestamp) -> 
 
 /// All pods have ended, no end is waiting for its record, and all records are in the counters.
 fn all_ended(view: &View<'_>, record: &Record<'_>) -> bool {
-    view.active.is_empty()
-        && record.uncounted.len() == 0
-        && record.whole
-        && view.terminating.is_empty()
+    view.active.is_empty() && record.uncounted.len() == 0 && record.whole && view.terminating.is_empty()
 }
 
 fn finish(view: &View<'_>, status: &mut JobStatus, end: &End, notes: &mut Vec<Note>, now: Timestamp) {
