@@ -32,7 +32,9 @@ use kube::Client;
 
 pub mod apply;
 pub mod deployment;
+pub mod endpoints;
 pub mod endpointslice;
+pub mod endpointslice_mirroring;
 mod error;
 pub mod gate;
 pub mod informer;
