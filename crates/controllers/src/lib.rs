@@ -39,6 +39,7 @@ mod error;
 pub mod gate;
 pub mod informer;
 pub mod job;
+pub mod node_ipam;
 pub mod owner;
 pub mod plan;
 mod pod;
@@ -46,7 +47,9 @@ pub mod queue;
 pub mod recorder;
 pub mod replicaset;
 pub mod replication_controller;
+pub mod root_ca;
 mod service;
+pub mod serviceaccount;
 
 pub use error::Error;
 pub use informer::{Informer, Key};
