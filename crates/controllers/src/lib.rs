@@ -31,6 +31,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 
 pub mod apply;
+pub mod csr;
 pub mod deployment;
 pub mod endpoints;
 pub mod endpointslice;
@@ -40,7 +41,9 @@ pub mod gate;
 pub mod informer;
 pub mod job;
 pub mod node_ipam;
+pub mod node_lifecycle;
 pub mod owner;
+pub mod persistent_volume;
 pub mod plan;
 mod pod;
 pub mod queue;
@@ -50,6 +53,7 @@ pub mod replication_controller;
 pub mod root_ca;
 mod service;
 pub mod serviceaccount;
+pub mod taint_eviction;
 
 pub use error::Error;
 pub use informer::{Informer, Key};
