@@ -33,10 +33,10 @@ pub async fn run(
     service::subscribe(&queue, &services, &pods);
     let keys = queue.clone();
     endpoints.subscribe(move |change| {
-        change
-            .both()
-            .filter(|endpoints| is_ours(endpoints))
-            .for_each(|endpoints| keys.add(Key::of(endpoints)));
+        // A deletion may be our own write to an object that a person made, which the gate awaits.
+        if change.new.is_none() || change.both().any(is_ours) {
+            keys.add(change.last().map(Key::of).unwrap_or_default());
+        }
     });
     let watched: Vec<Arc<dyn crate::informer::Watched>> =
         vec![Arc::new(services.clone()), Arc::new(pods.clone()), Arc::new(endpoints.clone())];

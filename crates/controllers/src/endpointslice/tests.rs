@@ -49,8 +49,8 @@ fn numbered(number: u32) -> Pod {
 
 /// Each written slice with its number of endpoints.
 fn written(plan: &crate::plan::Plan) -> Vec<(String, usize)> {
-    use crate::plan::Write;
-    let actions = plan.steps.iter().flat_map(|step| step.actions());
+    use crate::plan::{Step, Write};
+    let actions = plan.steps.iter().flat_map(Step::actions);
     let size = |body: &serde_json::Value| body["endpoints"].as_array().map_or(0, Vec::len);
     actions
         .map(|action| match &action.write {
