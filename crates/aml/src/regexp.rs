@@ -164,7 +164,7 @@ mod tests {
         for (pattern, text, expected) in cases {
             assert_eq!(compile(pattern).unwrap().is_match(text), expected, "{pattern} on {text}");
         }
-        for pattern in ["(", "a**", "\\8", "[z-a]", "(?=a)"] {
+        for pattern in ["(", "*", "[z-a]", "(?=a)"] {
             assert!(compile(pattern).unwrap_err().starts_with("error parsing regexp: "), "{pattern}");
         }
     }

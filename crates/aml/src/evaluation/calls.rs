@@ -238,7 +238,8 @@ impl<'t> Machine<'t> {
         for list in profiles {
             self.choose_profiles(signature.profiles, &list, &mut active, &mut chosen)?;
         }
-        for profile in chosen.into_iter().rev() {
+        // Each profile fills what is still missing, so an earlier one goes first.
+        for profile in chosen {
             value = self.check(profile, value)?;
         }
         let value = self.check_arguments(signature.args, value, closure.span)?;
