@@ -244,7 +244,7 @@ fn marker(place: &Place) -> String {
 
 /// The candidate nearest to what was written, if it is near enough to be meant.
 pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (written.chars().count() / 3).max(1);
+    let limit = written.chars().count() / 3;
     candidates
         .into_iter()
         .filter(|c| *c != written)

@@ -47,7 +47,7 @@ pub use document::{ArgKind, Argument, Arguments, Document, Inputs, Outcome, Prof
 pub use evaluation::Clock;
 pub use limits::{Limits, Usage};
 pub use printing::Json;
-pub use source::{Place, Source, Sources, Span, file_map, split_file_map};
+pub use source::{Place, Source, Sources, Span, file_map, is_file_map, split_file_map};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use crate::limits::with_stack;
 use crate::quotes::unquote;
 use crate::source::Span;
 use crate::tokens::{Kind, Token, lex};
-use crate::tree::{Body, Comment, Decl, DeclNode, Expr, ExprNode, Field, Ident, Label, LabelNode, Text};
+use crate::tree::{Body, Comment, Decl, DeclNode, Expr, ExprNode, Field, Ident, Label, LabelNode, Operator, Text};
 use std::sync::Arc;
 
 type Parsed<T> = Result<T, FaultBox>;
@@ -155,17 +155,21 @@ impl<'t> Parser<'t> {
         };
         if !ended {
             let context = if close == ")" { "func arg" } else { "struct literal" };
-            return Err(self.missing_comma(context));
+            return Err(self.missing_comma(context, &decl));
         }
         self.close_comments(&mut comments, decl.span);
         decl.comments = comments;
         Ok(decl)
     }
 
-    fn missing_comma(&self, context: &str) -> FaultBox {
-        let hint = match (self.token().kind, self.last_span()) {
-            (Kind::Fixed("else"), _) => Some("write else on the line of the closing brace".to_owned()),
-            (Kind::Fixed("-"), _) => Some("a key with - in it needs quotes".to_owned()),
+    fn missing_comma(&self, context: &str, before: &Decl) -> FaultBox {
+        let dashed = matches!(
+            &before.node,
+            DeclNode::Embed(Expr { node: ExprNode::Binary { op: Operator::Sub, .. }, .. })
+        );
+        let hint = match self.token().kind {
+            Kind::Fixed(":") if dashed => Some("a key with - in it needs quotes".to_owned()),
+            Kind::Fixed(":") => Some("a key is a name or a string".to_owned()),
             _ => None,
         };
         self.error(format!("missing ',' in {context}")).hinted(hint)

@@ -154,13 +154,19 @@ impl std::fmt::Display for Place {
 /// First line of a text that holds several files as one JSON object.
 const FILE_MAP_HEADER: &str = "//aml:filemap";
 
+/// True for a text that holds several files as one JSON object.
+#[must_use]
+pub fn is_file_map(text: &str) -> bool {
+    text.starts_with(FILE_MAP_HEADER)
+}
+
 /// Splits a text into the files it holds: itself, or the entries of a file map in
 /// the order of their names, then the text after the map.
 ///
 /// # Errors
 /// A sentence, if the text says it is a file map but its JSON cannot be read.
 pub fn split_file_map(source: Source) -> Result<Vec<Source>, String> {
-    let Some(open) = source.text.find('{').filter(|_| source.text.starts_with(FILE_MAP_HEADER)) else {
+    let Some(open) = source.text.find('{').filter(|_| is_file_map(&source.text)) else {
         return Ok(vec![source]);
     };
     let mut stream = serde_json::Deserializer::from_str(&source.text[open..])

@@ -82,12 +82,16 @@ fn check(case: &Case) -> Result<(), String> {
         differs("format", expected, formatter::format(&document).trim_end_matches('\n'))?;
         checks += 1;
     }
-    let wants_value = ["json", "pretty", "debug"].iter().any(|name| case.get(name).is_some());
+    let wants_value = ["json", "part", "pretty", "debug"].iter().any(|name| case.get(name).is_some());
     let wants_error = ["error", "message", "hint", "rendered", "contains"].iter().any(|name| case.get(name).is_some());
     if wants_value || wants_error {
         match (case.evaluate(), wants_value) {
             (Ok((value, debug)), true) => {
                 case.get("json").map_or(Ok(()), |e| differs("json", e, &value.compact()))?;
+                case.get("part").map_or(Ok(()), |part| match value.compact() {
+                    found if found.contains(part) => Ok(()),
+                    found => differs("part", part, &found),
+                })?;
                 case.get("pretty").map_or(Ok(()), |e| differs("pretty", e, &value.pretty()))?;
                 case.get("debug").map_or(Ok(()), |e| differs("debug", e, &debug.join("\n")))?;
             }

@@ -3,6 +3,7 @@
 use super::{Answer, Failure, Style, Surroundings, help};
 use crate::document::Document;
 use crate::formatter::format;
+use crate::source::is_file_map;
 
 pub(super) fn run(args: &[String], surroundings: &mut Surroundings<'_>, style: &mut Style) -> Result<Answer, Failure> {
     let mut answer = Answer::default();
@@ -30,6 +31,9 @@ pub(super) fn run(args: &[String], surroundings: &mut Surroundings<'_>, style: &
 fn file(name: &str, surroundings: &mut Surroundings<'_>) -> Result<String, Failure> {
     let read = if name == "-" { surroundings.files.stdin() } else { surroundings.files.read(name) };
     let text = read.map_err(|error| Failure::file(format!("reading {name}: {error}")))?;
+    if is_file_map(&text) {
+        return Err(Failure::file(format!("formatting {name}: a file map holds several files; format them one by one")));
+    }
     let shown = if name == "-" { "<stdin>" } else { name };
     let formatted = format(&Document::parse_text(shown, &text, surroundings.limits)?);
     if name == "-" {

@@ -58,7 +58,7 @@ impl Parser<'_> {
         let mut count = 0;
         for (index, comment) in &self.comments[self.placed..] {
             let inside = comment.span.start < span.end;
-            let same_line = *index <= self.next && self.same_line(span.end, comment.span.start);
+            let same_line = !inside && *index <= self.next && self.same_line(span.end, comment.span.start);
             if inside {
                 comments.leading.push(comment.clone());
             } else if same_line && comments.trailing.is_none() {

@@ -140,6 +140,10 @@ impl Parser<'_> {
             Kind::Fixed("lambda") => return self.lambda(),
             Kind::Fixed("define") => return self.define(),
             Kind::Fixed("default") => return self.default_expr(),
+            Kind::Fixed("else") => {
+                let hint = "write else on the line of the closing brace".to_owned();
+                return Err(self.expected("operand").hinted(Some(hint)));
+            }
             _ => return Err(self.expected("operand")),
         };
         Ok(Expr { node, span: token.span })

@@ -185,9 +185,9 @@ impl Flaw {
         match self {
             Self::Fault(_) | Self::Kind { .. } | Self::Alternate => 0,
             Self::Constraint { .. } => 10,
-            Self::Unknown { reach, suggestion, .. } => 15 + 10 * reach + usize::from(suggestion.is_some()) * 8,
-            Self::Missing { reach, .. } => 20 + 10 * reach,
-            Self::Key { inner, reach, .. } => 20 + 10 * reach + inner.reach(),
+            Self::Unknown { reach, suggestion, .. } => 15 + 20 * reach + usize::from(suggestion.is_some()) * 8,
+            Self::Missing { reach, .. } => 20 + 20 * reach,
+            Self::Key { inner, reach, .. } => 20 + 20 * reach + inner.reach(),
             Self::Unmatched { .. } | Self::Joined(_) => match self.closest() {
                 Self::Unmatched { .. } | Self::Joined(_) => 0,
                 closest => closest.reach(),

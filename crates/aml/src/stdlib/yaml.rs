@@ -10,8 +10,10 @@ use crate::value::Value;
 /// # Errors
 /// A sentence, if it is no YAML.
 pub(crate) fn parse(text: &str) -> Result<Json, String> {
-    let value: serde_json::Value =
-        serde_saphyr::from_str(text).map_err(|error| format!("yaml: {}", first_line(&error.to_string())))?;
+    // As yaml.v3 does, only true and false are booleans where any kind may stand.
+    let options = serde_saphyr::options! { strict_booleans: true };
+    let value: serde_json::Value = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| format!("yaml: {}", first_line(&error.to_string())))?;
     Ok(Json::from(&value))
 }
 

@@ -29,7 +29,7 @@ fn limits_end_in_diagnostics() {
         ),
         ("doubling text", "a0: \"x\"\n".to_owned() + &(1..40).map(|i| format!("a{i}: a{} + a{}\n", i - 1, i - 1)).collect::<String>()),
         ("doubling objects", "a0: {x: 1}\n".to_owned() + &(1..40).map(|i| format!("a{i}: {{l: a{}, r: a{}}}\n", i - 1, i - 1)).collect::<String>()),
-        ("nested loops", "a: [for i in std.range(10000) [for j in std.range(10000) i]]".into()),
+        ("nested loops", "a: [for i in std.range(10000) {[for j in std.range(10000) {i}]}]".into()),
         ("deep scopes", (0..200).map(|i| format!("a{i}: {{")).collect::<String>() + "x: nope" + &"}".repeat(200)),
     ];
     for (name, text) in cases {
