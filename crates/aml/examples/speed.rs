@@ -45,7 +45,10 @@ fn main() {
     let limits = Limits::default();
     let start = Instant::now();
     let clock = || start.elapsed();
-    println!("{:>7} {:>12} {:>12} {:>12} {:>12} {:>10}", "lines", "parse", "evaluate", "both", "format", "memory");
+    println!(
+        "{:>7} {:>12} {:>12} {:>12} {:>12} {:>10}",
+        "lines", "parse", "evaluate", "both", "format", "memory"
+    );
     for lines in [1_000, 2_000, 5_000, 10_000] {
         let text = generate(lines);
         let parse = || Document::parse_text("Acornfile", &text, &limits).expect("generated text parses");
@@ -75,9 +78,8 @@ fn resident_kilobytes() -> u64 {
 
 fn memory_at_limits(limits: &Limits, clock: aml::Clock<'_>) {
     println!("\npeak of the process, and what ended each evaluation:");
-    let doubling: String = (1..60).fold("a0: \"x\"\n".to_owned(), |text, i| {
-        text + &format!("a{i}: a{} + a{}\n", i - 1, i - 1)
-    });
+    let doubling: String =
+        (1..60).fold("a0: \"x\"\n".to_owned(), |text, i| text + &format!("a{i}: a{} + a{}\n", i - 1, i - 1));
     let texts = [
         ("endless range", "a: std.range(0, 1000000000000)".to_owned()),
         ("doubling text", doubling),

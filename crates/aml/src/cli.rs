@@ -71,6 +71,12 @@ impl From<Diagnostic> for Failure {
     }
 }
 
+impl From<Box<Diagnostic>> for Failure {
+    fn from(diagnostic: Box<Diagnostic>) -> Self {
+        (*diagnostic).into()
+    }
+}
+
 impl From<Vec<Diagnostic>> for Failure {
     fn from(diagnostics: Vec<Diagnostic>) -> Self {
         Self { diagnostics, exit_code: 1 }
@@ -110,7 +116,11 @@ pub fn run(args: &[String], surroundings: &mut Surroundings<'_>) -> Answer {
     })
 }
 
-fn dispatch(args: &[String], surroundings: &mut Surroundings<'_>, style: &mut Style) -> Result<Answer, Failure> {
+fn dispatch(
+    args: &[String],
+    surroundings: &mut Surroundings<'_>,
+    style: &mut Style,
+) -> Result<Answer, Failure> {
     match args.first().map(String::as_str) {
         Some("eval") => eval::run(&args[1..], surroundings, style),
         Some("fmt") => fmt::run(&args[1..], surroundings, style),

@@ -220,7 +220,8 @@ fn render_place(out: &mut String, place: &Place, label: &str) {
     let pad = " ".repeat(gutter.len());
     let marker = marker(place);
     let _ = writeln!(out, "{pad}--> {place}");
-    let _ = writeln!(out, "{pad} |\n{gutter} | {}\n{pad} | {marker} {label}", place.text.replace('\t', "    "));
+    let _ =
+        writeln!(out, "{pad} |\n{gutter} | {}\n{pad} | {marker} {label}", place.text.replace('\t', "    "));
     while out.ends_with([' ', '\n']) {
         out.pop();
     }
@@ -239,7 +240,11 @@ fn marker(place: &Place) -> String {
     };
     let start = cut(place.column);
     let end = if place.end_line == place.line { cut(place.end_column).max(start) } else { place.text.len() };
-    format!("{}{}", " ".repeat(width(&place.text[..start])), "^".repeat(width(&place.text[start..end]).max(1)))
+    format!(
+        "{}{}",
+        " ".repeat(width(&place.text[..start])),
+        "^".repeat(width(&place.text[start..end]).max(1))
+    )
 }
 
 /// The candidate nearest to what was written, if it is near enough to be meant.
@@ -255,7 +260,10 @@ pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'
 }
 
 /// "did you mean …?" for the nearest candidate.
-pub(crate) fn did_you_mean<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<String> {
     nearest(written, candidates).map(|c| format!("did you mean \"{c}\"?"))
 }
 

@@ -159,12 +159,17 @@ impl Document {
     ///
     /// # Errors
     /// Why there is no value, a limit that was reached included.
-    pub fn evaluate(&self, inputs: &Inputs<'_>, limits: &Limits, clock: Clock<'_>) -> Result<Outcome, Diagnostic> {
+    pub fn evaluate(
+        &self,
+        inputs: &Inputs<'_>,
+        limits: &Limits,
+        clock: Clock<'_>,
+    ) -> Result<Outcome, Box<Diagnostic>> {
         self.with_machine(inputs.schema, limits, clock, |machine| {
             let value = self.run(machine, inputs)?;
             let value = match (inputs.schema, value) {
                 (Some(schema), Some(value)) => {
-                    machine.to_json(&value)?;
+                    machine.json_of(&value)?;
                     let schema = schema.as_schema(machine)?;
                     Some(machine.check(schema, value)?)
                 }
@@ -179,7 +184,7 @@ impl Document {
     ///
     /// # Errors
     /// Why its arguments cannot be read.
-    pub fn arguments(&self, limits: &Limits, clock: Clock<'_>) -> Result<Arguments, Diagnostic> {
+    pub fn arguments(&self, limits: &Limits, clock: Clock<'_>) -> Result<Arguments, Box<Diagnostic>> {
         self.with_machine(None, limits, clock, |machine| {
             let func = self.function(machine, machine.builtins, false);
             let signature = machine.signature(func)?;
@@ -199,7 +204,7 @@ impl Document {
     ///
     /// # Errors
     /// Why its arguments cannot be read.
-    pub fn describe_arguments(&self, limits: &Limits, clock: Clock<'_>) -> Result<Json, Diagnostic> {
+    pub fn describe_arguments(&self, limits: &Limits, clock: Clock<'_>) -> Result<Json, Box<Diagnostic>> {
         self.with_machine(None, limits, clock, |machine| {
             let func = self.function(machine, machine.builtins, false);
             let signature = machine.signature(func)?;
@@ -213,7 +218,7 @@ impl Document {
     ///
     /// # Errors
     /// Why it is no schema.
-    pub fn describe_schema(&self, limits: &Limits, clock: Clock<'_>) -> Result<Json, Diagnostic> {
+    pub fn describe_schema(&self, limits: &Limits, clock: Clock<'_>) -> Result<Json, Box<Diagnostic>> {
         self.with_machine(None, limits, clock, |machine| {
             let schema = self.as_schema(machine)?;
             machine.schema_summary(schema)
@@ -227,16 +232,21 @@ impl Document {
         limits: &'t Limits,
         clock: Clock<'t>,
         work: impl FnOnce(&mut Machine<'t>) -> Result<T, FaultBox>,
-    ) -> Result<T, Diagnostic> {
+    ) -> Result<T, Box<Diagnostic>> {
         let mut machine = Machine::new(limits, clock);
         work(&mut machine).map_err(|fault| {
             let mut sources = vec![&self.sources];
             sources.extend(other.map(|d| &d.sources));
-            fault.diagnose(&sources)
+            Box::new(fault.diagnose(&sources))
         })
     }
 
-    fn function<'t>(&'t self, machine: &mut Machine<'t>, scope: crate::value::ScopeId, schema: bool) -> FuncId {
+    fn function<'t>(
+        &'t self,
+        machine: &mut Machine<'t>,
+        scope: crate::value::ScopeId,
+        schema: bool,
+    ) -> FuncId {
         let function = UserFunction { body: &self.body, returns: None, root: true };
         let env = Env { scope, schema, open: false, path: PathId(0) };
         let span = self.body.decls.first().map(|d| d.span).unwrap_or_default();
@@ -247,7 +257,7 @@ impl Document {
         let scope = match inputs.globals {
             None => machine.builtins,
             Some(globals) => {
-                let value = machine.from_json(globals)?;
+                let value = machine.value_of(globals)?;
                 machine.new_scope(machine.builtins, crate::evaluation::ScopeKind::Value(value))?
             }
         };
@@ -256,7 +266,7 @@ impl Document {
         let mut named: Vec<&(String, Json)> = inputs.args.iter().collect();
         named.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, value) in named {
-            args.push(Arg::Named(name.as_str().into(), machine.from_json(value)?));
+            args.push(Arg::Named(name.as_str().into(), machine.value_of(value)?));
         }
         if !inputs.profiles.is_empty() {
             let names = inputs.profiles.iter().map(|p| Value::text(p.as_str())).collect();

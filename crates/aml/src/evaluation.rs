@@ -29,10 +29,11 @@ use crate::limits::{Limits, Usage, with_stack};
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::value::{
-    Func, FuncId, Key, ListId, Memo, Native, Object, ObjectId, PathId, Recipe, SchemaId, ScopeId, Thunk, ThunkId,
-    Value,
+    Func, FuncId, Key, ListId, Memo, Native, Object, ObjectId, PathId, Recipe, SchemaId, ScopeId, Thunk,
+    ThunkId, Value,
 };
 use calls::Signature;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -55,9 +56,19 @@ pub(crate) struct Scope<'t> {
 pub(crate) enum ScopeKind<'t> {
     /// Names given from outside: arguments, loop variables, built-ins.
     Data(Vec<(Key, Value)>),
+    /// The variables of a loop's round.
+    Round(Round),
     /// The keys of a value.
     Value(Value),
     Struct(Box<StructScope<'t>>),
+}
+
+/// A round of a loop.
+pub(crate) struct Round {
+    data: Vec<(Key, Value)>,
+    /// The values of all rounds so far; the first `count` are of earlier rounds.
+    values: Rc<RefCell<Vec<Value>>>,
+    count: usize,
 }
 
 #[derive(Clone, Debug)]
@@ -166,9 +177,14 @@ impl<'t> Machine<'t> {
     pub(crate) fn step(&mut self) -> Result<(), FaultBox> {
         self.usage.steps += 1;
         if self.usage.steps > self.limits.steps {
-            return Err(Fault::new(Code::Limit, format!("evaluation takes more than {} steps", self.limits.steps)));
+            return Err(Fault::new(
+                Code::Limit,
+                format!("evaluation takes more than {} steps", self.limits.steps),
+            ));
         }
-        if self.usage.steps.is_multiple_of(1024) && (self.clock)().saturating_sub(self.started) > self.limits.time {
+        if self.usage.steps.is_multiple_of(1024)
+            && (self.clock)().saturating_sub(self.started) > self.limits.time
+        {
             let message = format!("evaluation takes longer than {:?}", self.limits.time);
             return Err(Fault::new(Code::Limit, message));
         }
@@ -186,7 +202,10 @@ impl<'t> Machine<'t> {
     }
 
     /// Runs `work` one level deeper, with room on the stack.
-    pub(crate) fn deeper<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, FaultBox>) -> Result<T, FaultBox> {
+    pub(crate) fn deeper<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, FaultBox>,
+    ) -> Result<T, FaultBox> {
         self.step()?;
         if self.depth >= self.limits.depth {
             let message = format!("evaluation nests deeper than {} levels", self.limits.depth);
@@ -283,7 +302,11 @@ impl<'t> Machine<'t> {
         Ok(ScopeId(self.scopes.len() as u32 - 1))
     }
 
-    pub(crate) fn data_scope(&mut self, parent: ScopeId, data: Vec<(Key, Value)>) -> Result<ScopeId, FaultBox> {
+    pub(crate) fn data_scope(
+        &mut self,
+        parent: ScopeId,
+        data: Vec<(Key, Value)>,
+    ) -> Result<ScopeId, FaultBox> {
         self.new_scope(parent, ScopeKind::Data(data))
     }
 

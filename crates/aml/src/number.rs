@@ -80,10 +80,10 @@ fn complete_digits(digits: &str) -> String {
     if !rest.starts_with(|c: char| c.is_ascii_digit()) {
         rest.insert(0, '0');
     }
-    if let Some(point) = rest.find('.') {
-        if !rest[point + 1..].starts_with(|c: char| c.is_ascii_digit()) {
-            rest.insert(point + 1, '0');
-        }
+    if let Some(point) = rest.find('.')
+        && !rest[point + 1..].starts_with(|c: char| c.is_ascii_digit())
+    {
+        rest.insert(point + 1, '0');
     }
     format!("{sign}{rest}")
 }
@@ -179,7 +179,11 @@ pub(crate) fn combine(op: Arithmetic, left: &Number, right: &Number) -> Result<N
         return Ok(Number::Int(value));
     }
     let value = op.floats(a.float, b.float);
-    if value.is_finite() { Ok(Number::from_float(value)) } else { Err(format!("can not {} {} and {}: result is too large", op.verb(), left.text(), right.text())) }
+    if value.is_finite() {
+        Ok(Number::from_float(value))
+    } else {
+        Err(format!("can not {} {} and {}: result is too large", op.verb(), left.text(), right.text()))
+    }
 }
 
 /// Orders two numbers.

@@ -11,7 +11,9 @@ use crate::limits::with_stack;
 use crate::quotes::unquote;
 use crate::source::Span;
 use crate::tokens::{Kind, Token, lex};
-use crate::tree::{Body, Comment, Decl, DeclNode, Expr, ExprNode, Field, Ident, Label, LabelNode, Operator, Text};
+use crate::tree::{
+    Body, Comment, Decl, DeclNode, Expr, ExprNode, Field, Ident, Label, LabelNode, Operator, Text,
+};
 use std::sync::Arc;
 
 type Parsed<T> = Result<T, FaultBox>;
@@ -216,7 +218,11 @@ impl<'t> Parser<'t> {
             DeclNode::Embed(expr) => expr,
             _ => implied_struct(inner),
         };
-        Ok(Decl { node: DeclNode::Field(Field { label, optional, value }), comments: Default::default(), span })
+        Ok(Decl {
+            node: DeclNode::Field(Field { label, optional, value }),
+            comments: Default::default(),
+            span,
+        })
     }
 
     /// `{ … }`
@@ -226,7 +232,13 @@ impl<'t> Parser<'t> {
         let decls = self.decls("}")?;
         let dangling = self.take_comments();
         let end = self.expect("}")?;
-        Ok(Body { decls, broken: broken || !dangling.is_empty(), dangling, span: start.to(end), braces: true })
+        Ok(Body {
+            decls,
+            broken: broken || !dangling.is_empty(),
+            dangling,
+            span: start.to(end),
+            braces: true,
+        })
     }
 
     fn struct_expr(&mut self) -> Parsed<Expr> {

@@ -76,7 +76,8 @@ impl Json {
                 format!("[{}]", items.join(" "))
             }
             Self::Object(entries) => {
-                let entries: Vec<String> = entries.iter().map(|(k, v)| format!("{k}:{}", v.go_text())).collect();
+                let entries: Vec<String> =
+                    entries.iter().map(|(k, v)| format!("{k}:{}", v.go_text())).collect();
                 format!("map[{}]", entries.join(" "))
             }
         }

@@ -75,7 +75,8 @@ impl Sources {
     /// Adds a source and returns its number.
     pub fn add(&mut self, source: &Source) -> u32 {
         let mut line_starts = vec![0];
-        line_starts.extend(source.text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1));
+        line_starts
+            .extend(source.text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1));
         self.files.push(Arc::new(Text { name: source.name.clone(), text: source.text.clone(), line_starts }));
         self.base + self.files.len() as u32
     }

@@ -96,7 +96,10 @@ static TABLE: [(&str, Entry); 44] = [
     ("mod", Checked(&[Param("a", NUMBER, Required), Param("b", NUMBER, Required)], collections::modulo)),
     (
         "sort",
-        Checked(&[Param("collection", ARRAY, Required), Param("less", &[Kind::Func], Null)], collections::sort),
+        Checked(
+            &[Param("collection", ARRAY, Required), Param("less", &[Kind::Func], Null)],
+            collections::sort,
+        ),
     ),
     (
         "range",
@@ -144,13 +147,20 @@ static TABLE: [(&str, Entry); 44] = [
     (
         "split",
         Checked(
-            &[Param("content", STRING, Required), Param("separator", STRING, Required), Param("limit", NUMBER, Int(-1))],
+            &[
+                Param("content", STRING, Required),
+                Param("separator", STRING, Required),
+                Param("limit", NUMBER, Int(-1)),
+            ],
             text::split,
         ),
     ),
     ("cut", Checked(&[Param("str", STRING, Required), Param("separator", STRING, Required)], text::cut)),
     ("join", Checked(&[Param("content", ARRAY, Required), Param("separator", STRING, Required)], text::join)),
-    ("endsWith", Checked(&[Param("content", STRING, Required), Param("suffix", STRING, Required)], text::ends_with)),
+    (
+        "endsWith",
+        Checked(&[Param("content", STRING, Required), Param("suffix", STRING, Required)], text::ends_with),
+    ),
     (
         "startsWith",
         Checked(&[Param("content", STRING, Required), Param("prefix", STRING, Required)], text::starts_with),
@@ -224,9 +234,9 @@ pub(crate) fn parameters(index: usize) -> Vec<Key> {
     params(index).iter().map(|p| p.0.into()).collect()
 }
 
-pub(crate) fn call(machine: &mut Machine<'_>, index: usize, args: Vec<Value>) -> Evaluated {
+pub(crate) fn call(machine: &mut Machine<'_>, index: usize, args: &[Value]) -> Evaluated {
     match &TABLE[index].1 {
-        Checked(_, body) => body(machine, &args),
+        Checked(_, body) => body(machine, args),
         Entry::Native(_) => Ok(None),
     }
 }
@@ -255,7 +265,11 @@ pub(crate) fn argument_schema(machine: &mut Machine<'_>, index: usize) -> Result
     Ok(schema)
 }
 
-fn parameter_schema(machine: &mut Machine<'_>, kinds: &[Kind], missing: &Missing) -> Result<SchemaId, FaultBox> {
+fn parameter_schema(
+    machine: &mut Machine<'_>,
+    kinds: &[Kind],
+    missing: &Missing,
+) -> Result<SchemaId, FaultBox> {
     let mut schema = match kinds {
         [] => match machine.lookup(machine.builtins, &"any".into())? {
             Some(Value::Schema(any)) => any,
@@ -269,7 +283,7 @@ fn parameter_schema(machine: &mut Machine<'_>, kinds: &[Kind], missing: &Missing
         Int(value) => Value::int(*value),
         Text(text) => Value::text(*text),
     };
-    if let Value::Schema(with_default) = machine.schema_or(schema, default.as_default())? {
+    if let Value::Schema(with_default) = machine.schema_or(schema, default.into_default())? {
         schema = with_default;
     }
     Ok(schema)

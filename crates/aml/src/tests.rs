@@ -56,9 +56,11 @@ impl Case {
         self.get(name).unwrap_or_default().split_whitespace().map(String::from).collect()
     }
 
-    fn evaluate(&self) -> Result<(Json, Vec<String>), Diagnostic> {
+    fn evaluate(&self) -> Result<(Json, Vec<String>), Box<Diagnostic>> {
         let limits = Limits::default();
-        let parse = |sources| Document::parse(sources, &limits).map_err(|mut d: Vec<Diagnostic>| d.remove(0));
+        let parse = |sources| {
+            Document::parse(sources, &limits).map_err(|mut d: Vec<Diagnostic>| Box::new(d.remove(0)))
+        };
         let document = parse(self.sources())?;
         let schema = match self.get("schema") {
             Some(text) => Some(parse(vec![Source::new("schema", text)])?),
@@ -74,7 +76,11 @@ impl Case {
 /// Checks everything a case expects; gives what differs.
 fn check(case: &Case) -> Result<(), String> {
     let differs = |what: &str, expected: &str, found: &str| {
-        if expected == found { Ok(()) } else { Err(format!("{what}\n  expected: {expected}\n  found:    {found}")) }
+        if expected == found {
+            Ok(())
+        } else {
+            Err(format!("{what}\n  expected: {expected}\n  found:    {found}"))
+        }
     };
     let mut checks = 0;
     if let Some(expected) = case.get("format") {
@@ -83,7 +89,8 @@ fn check(case: &Case) -> Result<(), String> {
         checks += 1;
     }
     let wants_value = ["json", "part", "pretty", "debug"].iter().any(|name| case.get(name).is_some());
-    let wants_error = ["error", "message", "hint", "rendered", "contains"].iter().any(|name| case.get(name).is_some());
+    let wants_error =
+        ["error", "message", "hint", "rendered", "contains"].iter().any(|name| case.get(name).is_some());
     if wants_value || wants_error {
         match (case.evaluate(), wants_value) {
             (Ok((value, debug)), true) => {
@@ -97,7 +104,9 @@ fn check(case: &Case) -> Result<(), String> {
             }
             (Err(diagnostic), false) => check_error(case, &diagnostic)?,
             (Ok((value, _)), false) => return Err(format!("expected an error, found {}", value.compact())),
-            (Err(diagnostic), true) => return Err(format!("expected a value, found {}", diagnostic.plain_line())),
+            (Err(diagnostic), true) => {
+                return Err(format!("expected a value, found {}", diagnostic.plain_line()));
+            }
         }
         checks += 1;
     }
@@ -129,7 +138,9 @@ fn case_files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     for feature in std::fs::read_dir(root).unwrap() {
         let entries = std::fs::read_dir(feature.unwrap().path()).unwrap();
-        files.extend(entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "aml-case")));
+        files.extend(
+            entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "aml-case")),
+        );
     }
     files.sort();
     files
@@ -147,5 +158,11 @@ fn cases_hold() {
             failures.push(format!("{}: {why}", name.display()));
         }
     }
-    assert!(failures.is_empty(), "{} of {} cases fail:\n{}", failures.len(), files.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} cases fail:\n{}",
+        failures.len(),
+        files.len(),
+        failures.join("\n")
+    );
 }

@@ -77,8 +77,8 @@ pub const KEYWORDS: [&str; 12] =
 
 /// Longer operators first, so that the first match is the longest.
 const OPERATORS: [&str; 25] = [
-    "&&", "||", "==", "!=", "<=", ">=", "=~", "!~", "+", "-", "*", "/", "<", ">", "!", "(", ")", "[", "]", "{", "}",
-    ".", ":", "?", ",",
+    "&&", "||", "==", "!=", "<=", ">=", "=~", "!~", "+", "-", "*", "/", "<", ">", "!", "(", ")", "[", "]",
+    "{", "}", ".", ":", "?", ",",
 ];
 
 struct Quote {
@@ -142,7 +142,9 @@ impl<'t> Lexer<'t> {
     fn push(&mut self, kind: Kind, start: usize) {
         self.ends_value = match kind {
             Kind::Ident | Kind::Number | Kind::String | Kind::StringEnd => true,
-            Kind::Fixed(text) => matches!(text, ")" | "]" | "}" | "?") || text.as_bytes()[0].is_ascii_lowercase(),
+            Kind::Fixed(text) => {
+                matches!(text, ")" | "]" | "}" | "?") || text.as_bytes()[0].is_ascii_lowercase()
+            }
             _ => false,
         };
         let token = Token { kind, text: &self.text[start..self.offset], span: self.span(start) };

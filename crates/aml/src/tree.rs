@@ -263,7 +263,14 @@ impl Operator {
         match self {
             Self::Or => 3,
             Self::And => 4,
-            Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge | Self::Match | Self::NotMatch => 5,
+            Self::Eq
+            | Self::Ne
+            | Self::Lt
+            | Self::Le
+            | Self::Gt
+            | Self::Ge
+            | Self::Match
+            | Self::NotMatch => 5,
             Self::Add | Self::Sub => 6,
             Self::Mul | Self::Div => 7,
             Self::Not => 8,

@@ -136,7 +136,7 @@ impl Value {
         }
     }
 
-    pub(crate) fn as_default(self) -> Self {
+    pub(crate) fn into_default(self) -> Self {
         match self {
             Self::Default(_) => self,
             other => Self::Default(Arc::new(other)),
@@ -158,13 +158,20 @@ pub(crate) struct Env {
 /// How a thunk gets its value.
 #[derive(Clone, Debug)]
 pub(crate) enum Recipe<'t> {
-    Expr { expr: &'t Expr, env: Env },
+    Expr {
+        expr: &'t Expr,
+        env: Env,
+    },
     /// A field of a schema: whatever the value is, it means a schema.
-    Schema { expr: &'t Expr, env: Env, span: Span },
+    Schema {
+        expr: &'t Expr,
+        env: Env,
+        span: Span,
+    },
     /// Several definitions of one key, each with the position of its field.
     Merge(Vec<(ThunkId, Span)>),
-    /// The right side of `+` on objects over the left.
-    Add(ThunkId, ThunkId),
+    /// Values of one key of objects that are added up; later ones win.
+    Add(Vec<ThunkId>),
     Value(Option<Value>),
     /// A function of the standard library.
     Std(usize),
@@ -177,7 +184,10 @@ pub(crate) enum Memo {
     Busy,
     /// Computed. A provisional result holds while the machine's count of
     /// invalidations is `stamp`.
-    Done { result: Result<Option<Value>, crate::diagnostics::FaultBox>, stamp: u32 },
+    Done {
+        result: Result<Option<Value>, crate::diagnostics::FaultBox>,
+        stamp: u32,
+    },
 }
 
 /// Stamp of a result that nothing can change.
@@ -241,14 +251,25 @@ impl Object {
 /// A function.
 #[derive(Clone, Debug)]
 pub(crate) enum Func<'t> {
-    User { function: UserFunction<'t>, env: Env, span: Span },
-    Lambda { lambda: &'t Lambda, env: Env, span: Span },
+    User {
+        function: UserFunction<'t>,
+        env: Env,
+        span: Span,
+    },
+    Lambda {
+        lambda: &'t Lambda,
+        env: Env,
+        span: Span,
+    },
     /// A function that takes positional arguments only.
     Native(Native),
     /// A function of the standard library.
     Std(usize),
     /// A function that belongs to an object, which it sees as `self`.
-    Bound { func: FuncId, this: ObjectId },
+    Bound {
+        func: FuncId,
+        this: ObjectId,
+    },
 }
 
 /// A function written with `function`, or a whole document.

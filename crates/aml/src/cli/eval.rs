@@ -20,13 +20,20 @@ struct Options<'a> {
 
 const FLAGS: [&str; 6] = ["args-file", "print-args", "print-schema", "schema-file", "plain", "json-errors"];
 
-pub(super) fn run(args: &[String], surroundings: &mut Surroundings<'_>, style: &mut Style) -> Result<Answer, Failure> {
+pub(super) fn run(
+    args: &[String],
+    surroundings: &mut Surroundings<'_>,
+    style: &mut Style,
+) -> Result<Answer, Failure> {
     let options = options(args, style)?;
     let Some(file) = options.file else {
         if options.help {
             return Ok(help());
         }
-        return Err(Failure::usage("requires at least 1 arg(s), only received 0", Some("name a FILE".into())));
+        return Err(Failure::usage(
+            "requires at least 1 arg(s), only received 0",
+            Some("name a FILE".into()),
+        ));
     };
     let document = input::document(file, surroundings)?;
     let arguments = document.arguments(surroundings.limits, surroundings.clock)?;
@@ -68,11 +75,14 @@ fn options<'a>(args: &'a [String], style: &mut Style) -> Result<Options<'a>, Fai
         };
         let (name, attached) = flag.split_once('=').map_or((flag, None), |(name, value)| (name, Some(value)));
         let mut value = || {
-            attached.or_else(|| args.get(index).map(|next| {
-                index += 1;
-                next.as_str()
-            }))
-            .ok_or_else(|| Failure::usage(format!("flag needs an argument: --{name}"), None))
+            attached
+                .or_else(|| {
+                    args.get(index).map(|next| {
+                        index += 1;
+                        next.as_str()
+                    })
+                })
+                .ok_or_else(|| Failure::usage(format!("flag needs an argument: --{name}"), None))
         };
         match name {
             "args-file" => options.args_file = value()?,

@@ -27,7 +27,11 @@ impl<'a> Flags<'a> {
     }
 
     /// Reads the words after FILE; `None` means that help was asked for.
-    pub(super) fn parse(&self, words: &[String], surroundings: &mut Surroundings<'_>) -> Result<Option<Given>, Failure> {
+    pub(super) fn parse(
+        &self,
+        words: &[String],
+        surroundings: &mut Surroundings<'_>,
+    ) -> Result<Option<Given>, Failure> {
         let mut given = Given::default();
         let mut index = 0;
         while let Some(word) = words.get(index) {
@@ -46,22 +50,27 @@ impl<'a> Flags<'a> {
                 }
                 continue;
             };
-            let (name, attached) = flag.split_once('=').map_or((flag, None), |(n, v)| (n, Some(v.to_owned())));
+            let (name, attached) =
+                flag.split_once('=').map_or((flag, None), |(n, v)| (n, Some(v.to_owned())));
             if name == "help" && self.argument(name).is_none() {
                 return Ok(None);
             }
-            let takes_word = attached.is_none() && self.argument(name).is_none_or(|a| a.kind != ArgKind::Bool);
-            let value = match (attached, takes_word) {
-                (Some(value), _) => Some(value),
-                (None, false) => None,
-                (None, true) => {
-                    self.known(name)?;
-                    let next = words.get(index).cloned();
-                    index += 1;
-                    Some(next.ok_or_else(|| Failure::usage(format!("flag needs an argument: --{name}"), None))?)
-                }
-            };
-            self.set(&mut given, name, value, surroundings)?;
+            let takes_word =
+                attached.is_none() && self.argument(name).is_none_or(|a| a.kind != ArgKind::Bool);
+            let value =
+                match (attached, takes_word) {
+                    (Some(value), _) => Some(value),
+                    (None, false) => None,
+                    (None, true) => {
+                        self.known(name)?;
+                        let next = words.get(index).cloned();
+                        index += 1;
+                        Some(next.ok_or_else(|| {
+                            Failure::usage(format!("flag needs an argument: --{name}"), None)
+                        })?)
+                    }
+                };
+            self.set(&mut given, name, value.as_deref(), surroundings)?;
         }
         Ok(Some(given))
     }
@@ -86,11 +95,11 @@ impl<'a> Flags<'a> {
         &self,
         given: &mut Given,
         name: &str,
-        value: Option<String>,
+        value: Option<&str>,
         surroundings: &mut Surroundings<'_>,
     ) -> Result<(), Failure> {
         self.known(name)?;
-        let text = value.as_deref().unwrap_or("true");
+        let text = value.unwrap_or("true");
         match self.argument(name) {
             None if name == "profile" => given.profiles.extend(comma_separated(text)),
             None => self.set_by_name(given, text, surroundings)?,
@@ -100,9 +109,17 @@ impl<'a> Flags<'a> {
     }
 
     /// `--arg NAME=VALUE`
-    fn set_by_name(&self, given: &mut Given, text: &str, surroundings: &mut Surroundings<'_>) -> Result<(), Failure> {
+    fn set_by_name(
+        &self,
+        given: &mut Given,
+        text: &str,
+        surroundings: &mut Surroundings<'_>,
+    ) -> Result<(), Failure> {
         let Some((name, value)) = text.split_once('=') else {
-            return Err(Failure::usage(format!("invalid argument \"{text}\" for --arg"), Some("write NAME=VALUE".into())));
+            return Err(Failure::usage(
+                format!("invalid argument \"{text}\" for --arg"),
+                Some("write NAME=VALUE".into()),
+            ));
         };
         match self.argument(name) {
             Some(argument) => self.set_argument(given, argument, value, surroundings),
@@ -154,7 +171,11 @@ impl<'a> Flags<'a> {
     /// The help of the file: each flag with its description.
     pub(super) fn usage(&self) -> String {
         let names: Vec<String> = self.arguments.profiles.iter().map(profile_text).collect();
-        let mut rows = vec![("profile".to_owned(), "strings".to_owned(), format!("Available profiles ({})", names.join(", ")))];
+        let mut rows = vec![(
+            "profile".to_owned(),
+            "strings".to_owned(),
+            format!("Available profiles ({})", names.join(", ")),
+        )];
         for argument in self.arguments.args.iter().filter(|a| a.name != "profile") {
             let kind = match argument.kind {
                 ArgKind::Bool => "",
@@ -164,7 +185,10 @@ impl<'a> Flags<'a> {
             rows.push((argument.name.clone(), kind.to_owned(), argument.description.clone()));
         }
         rows.sort();
-        let heads: Vec<String> = rows.iter().map(|(name, kind, _)| format!("      --{name} {kind}").trim_end().to_owned()).collect();
+        let heads: Vec<String> = rows
+            .iter()
+            .map(|(name, kind, _)| format!("      --{name} {kind}").trim_end().to_owned())
+            .collect();
         let widest = heads.iter().map(String::len).max().unwrap_or(0);
         let mut out = format!("Usage of {}:\n", self.file);
         for (head, (_, _, description)) in heads.iter().zip(&rows) {
@@ -249,5 +273,8 @@ fn number(text: &str) -> Result<Json, Failure> {
     if is_number {
         return Ok(Json::Number(text.to_owned()));
     }
-    Err(Failure::usage(format!("invalid number \"{text}\""), Some("write a number such as 80, 1.5 or 512Mi".into())))
+    Err(Failure::usage(
+        format!("invalid number \"{text}\""),
+        Some("write a number such as 80, 1.5 or 512Mi".into()),
+    ))
 }

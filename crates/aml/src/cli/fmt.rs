@@ -5,7 +5,11 @@ use crate::document::Document;
 use crate::formatter::format;
 use crate::source::is_file_map;
 
-pub(super) fn run(args: &[String], surroundings: &mut Surroundings<'_>, style: &mut Style) -> Result<Answer, Failure> {
+pub(super) fn run(
+    args: &[String],
+    surroundings: &mut Surroundings<'_>,
+    style: &mut Style,
+) -> Result<Answer, Failure> {
     let mut answer = Answer::default();
     let mut failure = Failure { diagnostics: Vec::new(), exit_code: 1 };
     let mut flags = true;
@@ -32,7 +36,9 @@ fn file(name: &str, surroundings: &mut Surroundings<'_>) -> Result<String, Failu
     let read = if name == "-" { surroundings.files.stdin() } else { surroundings.files.read(name) };
     let text = read.map_err(|error| Failure::file(format!("reading {name}: {error}")))?;
     if is_file_map(&text) {
-        return Err(Failure::file(format!("formatting {name}: a file map holds several files; format them one by one")));
+        return Err(Failure::file(format!(
+            "formatting {name}: a file map holds several files; format them one by one"
+        )));
     }
     let shown = if name == "-" { "<stdin>" } else { name };
     let formatted = format(&Document::parse_text(shown, &text, surroundings.limits)?);

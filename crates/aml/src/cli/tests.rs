@@ -17,7 +17,8 @@ impl Files for Memory {
 
     fn list(&self, path: &str) -> Result<Option<Vec<String>>, FileError> {
         let prefix = format!("{path}/");
-        let names: Vec<String> = self.files.keys().filter_map(|k| k.strip_prefix(&prefix)).map(String::from).collect();
+        let names: Vec<String> =
+            self.files.keys().filter_map(|k| k.strip_prefix(&prefix)).map(String::from).collect();
         Ok(if names.is_empty() { None } else { Some(names) })
     }
 
@@ -33,7 +34,10 @@ impl Files for Memory {
 
 fn memory() -> Memory {
     let files = [
-        ("a.aml", "args: {\n\t// A name\n\tname: \"x\"\n\tcount: 1\n\ton: false\n\ttags: [string]\n\tnums: [number]\n\to: {a: 0}\n}\nprofiles: {\n\t// First\n\tone: name: \"p1\"\n\ttwo: {name: \"p2\", count: 2}\n}\nr: args\n"),
+        (
+            "a.aml",
+            "args: {\n\t// A name\n\tname: \"x\"\n\tcount: 1\n\ton: false\n\ttags: [string]\n\tnums: [number]\n\to: {a: 0}\n}\nprofiles: {\n\t// First\n\tone: name: \"p1\"\n\ttwo: {name: \"p2\", count: 2}\n}\nr: args\n",
+        ),
         ("t.txt", "from file"),
         ("o.aml", "a: 1 + 1"),
         ("y.yaml", "a: 7\n"),

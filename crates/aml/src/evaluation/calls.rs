@@ -8,7 +8,9 @@ use crate::diagnostics::{Code, Fault, FaultBox, did_you_mean};
 use crate::schema::{DataPath, Schema};
 use crate::source::Span;
 use crate::tree::{Body, DeclNode, Expr, LabelNode, Lambda};
-use crate::value::{Arg, Env, Func, FuncId, Key, Kind, Native, PathId, SchemaId, ScopeId, UserFunction, Value};
+use crate::value::{
+    Arg, Env, Func, FuncId, Key, Kind, Native, PathId, SchemaId, ScopeId, UserFunction, Value,
+};
 use std::rc::Rc;
 
 /// What a function takes.
@@ -27,7 +29,13 @@ struct Closure<'t> {
 }
 
 impl<'t> Machine<'t> {
-    pub(super) fn eval_call(&mut self, function: &'t Expr, paren: Span, args: &'t Body, env: Env) -> Evaluated {
+    pub(super) fn eval_call(
+        &mut self,
+        function: &'t Expr,
+        paren: Span,
+        args: &'t Body,
+        env: Env,
+    ) -> Evaluated {
         let Some(callee) = self.eval(function, env)? else { return Ok(None) };
         let callee = self.defined(callee, function.span)?;
         let args = self.arguments(args, Env { schema: false, ..env })?;
@@ -81,14 +89,22 @@ impl<'t> Machine<'t> {
         if let (Some(_), Some(function)) = (schema.func, &schema.default) {
             return self.call(function, args, path);
         }
-        let first = args.into_iter().find_map(|arg| if let Arg::Positional(value) = arg { Some(value) } else { None });
+        let first = args
+            .into_iter()
+            .find_map(|arg| if let Arg::Positional(value) = arg { Some(value) } else { None });
         match first {
             Some(value) => self.check(id, value).map(Some),
             None => Ok(None),
         }
     }
 
-    pub(crate) fn call_function(&mut self, id: FuncId, args: Vec<Arg>, this: Option<Value>, path: PathId) -> Evaluated {
+    pub(crate) fn call_function(
+        &mut self,
+        id: FuncId,
+        args: Vec<Arg>,
+        this: Option<Value>,
+        path: PathId,
+    ) -> Evaluated {
         match self.func(id) {
             Func::Bound { func, this } => self.call_function(func, args, Some(Value::Object(this)), path),
             Func::Native(native) => {
@@ -97,7 +113,7 @@ impl<'t> Machine<'t> {
             }
             Func::Std(index) => {
                 let args = self.bind_std(index, args)?;
-                crate::stdlib::call(self, index, args)
+                crate::stdlib::call(self, index, &args)
             }
             Func::Lambda { lambda, env, span } => {
                 self.counted(id, |m| m.call_lambda(lambda, env, args, this, span, path))
@@ -248,7 +264,12 @@ impl<'t> Machine<'t> {
         self.merge(value, extra, Span::NONE)
     }
 
-    pub(crate) fn check_arguments(&mut self, schema: SchemaId, value: Value, span: Span) -> Result<Value, FaultBox> {
+    pub(crate) fn check_arguments(
+        &mut self,
+        schema: SchemaId,
+        value: Value,
+        span: Span,
+    ) -> Result<Value, FaultBox> {
         self.check(schema, value).map_err(|fault| {
             if fault.code != Code::Schema {
                 return fault;
@@ -321,7 +342,9 @@ impl<'t> Machine<'t> {
         let value = self.eval_schema_struct(body, env, Which::Arguments, false).map_err(|fault| {
             if fault.is_undefined() {
                 let message = format!("errors reading args: {}", fault.plain);
-                return Fault::new(Code::Arguments, message).hinted(fault.hint.clone()).at(fault.at.unwrap_or(span));
+                return Fault::new(Code::Arguments, message)
+                    .hinted(fault.hint.clone())
+                    .at(fault.at.unwrap_or(span));
             }
             fault
         })?;

@@ -1,10 +1,12 @@
 //! `if` and `for`.
 
-use super::{Evaluated, Machine, PathElement};
+use super::{Evaluated, Machine, PathElement, Round, ScopeKind};
 use crate::diagnostics::{Code, Fault, FaultBox};
 use crate::source::Span;
 use crate::tree::{For, If};
-use crate::value::{Env, Kind, Value};
+use crate::value::{Env, Kind, Object, ScopeId, Value};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 impl<'t> Machine<'t> {
     pub(super) fn eval_if(&mut self, node: &'t If, span: Span, env: Env) -> Evaluated {
@@ -25,14 +27,7 @@ impl<'t> Machine<'t> {
     /// `for … { … }`: the rounds' values as one.
     pub(super) fn eval_for(&mut self, node: &'t For, env: Env, span: Span) -> Evaluated {
         let Some(values) = self.rounds(node, env, span)? else { return Ok(None) };
-        let mut all = None;
-        for value in values {
-            all = Some(match all {
-                None => value,
-                Some(left) => self.append(left, value)?,
-            });
-        }
-        match (all, &node.otherwise) {
+        match (self.add_up(&values)?, &node.otherwise) {
             (None, Some(otherwise)) => self.eval(otherwise, env),
             (all, _) => Ok(all),
         }
@@ -46,24 +41,15 @@ impl<'t> Machine<'t> {
         }
     }
 
-    /// One round's value over those before: objects add up, anything else replaces.
-    fn append(&mut self, left: Value, right: Value) -> Result<Value, FaultBox> {
-        match (left.plain(), right.clone().plain()) {
-            (Value::Object(left), Value::Object(right)) => self.add_objects(left, right),
-            _ => Ok(right),
-        }
-    }
-
     /// The value of every round that has one.
     fn rounds(&mut self, node: &'t For, env: Env, span: Span) -> Result<Option<Vec<Value>>, FaultBox> {
         let Some(collection) = self.eval(&node.collection, env)? else { return Ok(None) };
         let collection = self.defined(collection.plain(), node.collection.span)?;
         let entries = self.entries(&collection).map_err(|f| f.at(span))?;
-        let mut values = Vec::new();
-        let mut previous = None;
+        let values = Rc::new(RefCell::new(Vec::new()));
         for (index, (key, item)) in entries.into_iter().enumerate() {
             self.step().map_err(|f| f.prefixed("aborting loop: ").at(span))?;
-            let scope = self.round_scope(node, env, key, item, previous.clone())?;
+            let scope = self.round_scope(node, env, key, item, &values)?;
             let path = self.push_path(env.path, PathElement::Index(index))?;
             let value = self.eval(&node.body, Env { scope, path, ..env })?;
             let (value, stop) = match value {
@@ -71,17 +57,12 @@ impl<'t> Machine<'t> {
                 Some(Value::Loop(control)) => (control.value.map(|v| (*v).clone()), control.stop),
                 value => (value, false),
             };
-            if let Some(value) = value {
-                previous = Some(match previous {
-                    None => value.clone(),
-                    Some(left) => self.append(left, value.clone())?,
-                });
-                values.push(value);
-            }
+            values.borrow_mut().extend(value);
             if stop {
                 break;
             }
         }
+        let values = values.borrow().clone();
         Ok(Some(values))
     }
 
@@ -91,19 +72,25 @@ impl<'t> Machine<'t> {
         env: Env,
         key: Value,
         item: Value,
-        previous: Option<Value>,
-    ) -> Result<crate::value::ScopeId, FaultBox> {
-        let previous = match previous {
-            Some(value) => value,
-            None => self.new_object(Default::default())?,
-        };
-        let mut data = Vec::with_capacity(3);
+        values: &Rc<RefCell<Vec<Value>>>,
+    ) -> Result<ScopeId, FaultBox> {
+        let mut data = Vec::with_capacity(2);
         if let Some(name) = &node.key {
             data.push((name.name.clone(), key));
         }
         data.push((node.value.name.clone(), item));
-        data.push(("prev".into(), previous));
-        self.data_scope(env.scope, data)
+        let count = values.borrow().len();
+        let round = Round { data, values: Rc::clone(values), count };
+        self.new_scope(env.scope, ScopeKind::Round(round))
+    }
+
+    /// `prev`: the values of the rounds before, added up.
+    pub(super) fn previous_rounds(&mut self, values: &Rc<RefCell<Vec<Value>>>, count: usize) -> Evaluated {
+        let before: Vec<Value> = values.borrow()[..count].to_vec();
+        match self.add_up(&before)? {
+            Some(value) => Ok(Some(value)),
+            None => self.new_object(Object::default()).map(Some),
+        }
     }
 
     /// Index and item of a list, key and value of an object; anything else is one item.

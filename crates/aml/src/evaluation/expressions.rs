@@ -42,7 +42,8 @@ impl<'t> Machine<'t> {
             ExprNode::If(node) => return self.eval_if(node, expr.span, env),
             ExprNode::For(node) => return self.eval_for(node, env, expr.span),
             ExprNode::Function(function) => {
-                let user = UserFunction { body: &function.body, returns: function.returns.as_ref(), root: false };
+                let user =
+                    UserFunction { body: &function.body, returns: function.returns.as_ref(), root: false };
                 let func = self.new_func(Func::User { function: user, env, span: expr.span });
                 self.charge(128)?;
                 if env.schema { self.function_schema(func, expr.span)? } else { Value::Func(func) }
@@ -54,7 +55,7 @@ impl<'t> Machine<'t> {
             ExprNode::Define(decl) => return self.eval_define(decl, env),
             ExprNode::Default(inner) => {
                 let Some(value) = self.eval(inner, Env { schema: false, ..env })? else { return Ok(None) };
-                value.as_default()
+                value.into_default()
             }
         }))
     }
@@ -104,7 +105,9 @@ impl<'t> Machine<'t> {
         })?;
         match found {
             Some(value) => Ok(Some(value)),
-            None => Err(self.missing_key(&value, key, Fault::undefined(format!("key not found \"{key}\""), span))),
+            None => {
+                Err(self.missing_key(&value, key, Fault::undefined(format!("key not found \"{key}\""), span)))
+            }
         }
     }
 
@@ -138,7 +141,8 @@ impl<'t> Machine<'t> {
         let index = to_int(index)?;
         let bounds = |length: usize| {
             let inside = usize::try_from(index).ok().filter(|i| *i < length);
-            inside.ok_or_else(|| Fault::new(Code::Bounds, format!("index {index} out of bound, len {length}")))
+            inside
+                .ok_or_else(|| Fault::new(Code::Bounds, format!("index {index} out of bound, len {length}")))
         };
         match value {
             Value::List(list) => {
@@ -189,7 +193,11 @@ impl<'t> Machine<'t> {
     }
 
     /// The text of a string with expressions in it.
-    pub(crate) fn interpolate(&mut self, parts: &'t Interpolation, env: Env) -> Result<Option<String>, FaultBox> {
+    pub(crate) fn interpolate(
+        &mut self,
+        parts: &'t Interpolation,
+        env: Env,
+    ) -> Result<Option<String>, FaultBox> {
         let mut out = parts.texts[0].to_string();
         for (expr, text) in parts.exprs.iter().zip(&parts.texts[1..]) {
             if let Some(value) = self.eval(expr, env)? {

@@ -43,6 +43,7 @@ impl<'t> Machine<'t> {
         while let Some(id) = next {
             let scope = &self.scopes[id.0 as usize];
             match &scope.kind {
+                ScopeKind::Round(round) => names.extend(round.data.iter().map(|(k, _)| Key::clone(k))),
                 ScopeKind::Data(data) => names.extend(data.iter().map(|(k, _)| Key::clone(k))),
                 ScopeKind::Struct(fields) => names.extend(fields.names.keys().cloned()),
                 ScopeKind::Value(_) => {}
@@ -66,6 +67,14 @@ impl<'t> Machine<'t> {
             }
             let found = match &scope.kind {
                 ScopeKind::Data(data) => data.iter().find(|(k, _)| k == name).map(|(_, v)| v.clone()),
+                ScopeKind::Round(round) => match round.data.iter().find(|(k, _)| k == name) {
+                    Some((_, value)) => Some(value.clone()),
+                    None if &**name == "prev" => {
+                        let (values, count) = (std::rc::Rc::clone(&round.values), round.count);
+                        self.previous_rounds(&values, count)?
+                    }
+                    None => None,
+                },
                 ScopeKind::Value(value) => {
                     let value = value.clone();
                     self.get_key(&value, name)?

@@ -33,7 +33,7 @@ impl<'t> Machine<'t> {
                 Value::Bool(value) => Ok(Some(Value::Bool(!value))),
                 other => Err(unsupported(&other, op)),
             },
-            _ => self.binary(op, Value::int(0), value).map(Some),
+            _ => self.binary(op, &Value::int(0), value).map(Some),
         }
     }
 
@@ -46,7 +46,7 @@ impl<'t> Machine<'t> {
         let result = match (op, &value) {
             (Operator::And, Value::Bool(false)) => Ok(Value::Bool(false)),
             (Operator::Or, Value::Bool(true)) => Ok(Value::Bool(true)),
-            _ => self.eval_right(right, env).and_then(|right| self.binary(*op, value, right)),
+            _ => self.eval_right(right, env).and_then(|right| self.binary(*op, &value, right)),
         };
         result.map(Some).map_err(|fault| fault.at(op_span.0))
     }
@@ -59,29 +59,36 @@ impl<'t> Machine<'t> {
     }
 
     /// Applies an operator to values that are both there.
-    pub(crate) fn binary(&mut self, op: Operator, left: Value, right: Value) -> Result<Value, FaultBox> {
+    pub(crate) fn binary(&mut self, op: Operator, left: &Value, right: Value) -> Result<Value, FaultBox> {
         if let Value::Schema(schema) = left {
-            return self.schema_operator(op, schema, right);
+            return self.schema_operator(op, *schema, right);
         }
         let right = right.plain();
         match op {
-            Operator::Add => self.add(left, right),
-            Operator::Sub => arithmetic(op, Arithmetic::Subtract, &left, &right),
-            Operator::Mul => arithmetic(op, Arithmetic::Multiply, &left, &right),
-            Operator::Div => arithmetic(op, Arithmetic::Divide, &left, &right),
-            Operator::And | Operator::Or => logic(op, &left, &right),
-            Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge => compare(op, &left, &right).map(Value::Bool),
-            Operator::Eq => self.equal(&left, &right).map(Value::Bool),
-            Operator::Ne => self.unequal(&left, &right).map(Value::Bool),
-            Operator::Match => self.matches(op, &left, &right).map(Value::Bool),
-            Operator::NotMatch => self.matches(op, &left, &right).map(|found| Value::Bool(!found)),
-            Operator::Not => Err(unsupported(&left, op)),
+            Operator::Add => self.add(left, &right),
+            Operator::Sub => arithmetic(op, Arithmetic::Subtract, left, &right),
+            Operator::Mul => arithmetic(op, Arithmetic::Multiply, left, &right),
+            Operator::Div => arithmetic(op, Arithmetic::Divide, left, &right),
+            Operator::And | Operator::Or => logic(op, left, &right),
+            Operator::Lt | Operator::Le | Operator::Gt | Operator::Ge => {
+                compare(op, left, &right).map(Value::Bool)
+            }
+            Operator::Eq => self.equal(left, &right).map(Value::Bool),
+            Operator::Ne => self.unequal(left, &right).map(Value::Bool),
+            Operator::Match => self.matches(op, left, &right).map(Value::Bool),
+            Operator::NotMatch => self.matches(op, left, &right).map(|found| Value::Bool(!found)),
+            Operator::Not => Err(unsupported(left, op)),
         }
     }
 
-    fn schema_operator(&mut self, op: Operator, left: crate::value::SchemaId, right: Value) -> Result<Value, FaultBox> {
+    fn schema_operator(
+        &mut self,
+        op: Operator,
+        left: crate::value::SchemaId,
+        right: Value,
+    ) -> Result<Value, FaultBox> {
         match op {
-            Operator::And => self.schema_and(left, right),
+            Operator::And => self.schema_and(left, &right),
             Operator::Or => self.schema_or(left, right),
             Operator::Eq if right.kind() == Kind::Schema => {
                 let Value::Schema(right) = right.plain() else { return Ok(Value::Bool(false)) };
@@ -98,8 +105,8 @@ impl<'t> Machine<'t> {
         }
     }
 
-    fn add(&mut self, left: Value, right: Value) -> Result<Value, FaultBox> {
-        match (&left, &right) {
+    fn add(&mut self, left: &Value, right: &Value) -> Result<Value, FaultBox> {
+        match (left, right) {
             (Value::Text(a), Value::Text(b)) => {
                 self.charge(a.len() + b.len())?;
                 self.new_text(format!("{a}{b}"))
@@ -118,11 +125,11 @@ impl<'t> Machine<'t> {
             (Value::List(_), other) => {
                 Err(Fault::new(Code::Kind, format!("can not add array to invalid kind {}", other.kind())))
             }
-            (Value::Object(a), Value::Object(b)) => self.add_objects(*a, *b),
+            (Value::Object(a), Value::Object(b)) => self.add_objects(&[*a, *b]),
             (Value::Object(_), other) => {
                 Err(Fault::new(Code::Kind, format!("can not add kind object and {}", other.kind())))
             }
-            _ => arithmetic(Operator::Add, Arithmetic::Add, &left, &right),
+            _ => arithmetic(Operator::Add, Arithmetic::Add, left, right),
         }
     }
 
@@ -189,10 +196,10 @@ impl<'t> Machine<'t> {
             return Ok(false);
         }
         for key in &a_keys {
-            if let (Some(x), Some(y)) = (self.get_key(a, key)?, self.get_key(b, key)?) {
-                if !self.equal(&x, &y)? {
-                    return Ok(false);
-                }
+            if let (Some(x), Some(y)) = (self.get_key(a, key)?, self.get_key(b, key)?)
+                && !self.equal(&x, &y)?
+            {
+                return Ok(false);
             }
         }
         Ok(true)
@@ -221,9 +228,10 @@ fn arithmetic(op: Operator, kind: Arithmetic, left: &Value, right: &Value) -> Re
         (Value::Number(a), Value::Number(b)) => {
             combine(kind, a, b).map(Value::Number).map_err(|m| Fault::new(Code::Kind, m))
         }
-        (Value::Number(_), other) => {
-            Err(Fault::new(Code::Kind, format!("can not {} number to invalid kind {}", kind.verb(), other.kind())))
-        }
+        (Value::Number(_), other) => Err(Fault::new(
+            Code::Kind,
+            format!("can not {} number to invalid kind {}", kind.verb(), other.kind()),
+        )),
         (other, _) => Err(unsupported(other, op)),
     }
 }

@@ -8,7 +8,7 @@ use crate::value::{Kind, Recipe, ThunkId, Value};
 
 impl<'t> Machine<'t> {
     /// The value as JSON; nothing for what has no JSON form.
-    pub(crate) fn to_json(&mut self, value: &Value) -> Result<Option<Json>, FaultBox> {
+    pub(crate) fn json_of(&mut self, value: &Value) -> Result<Option<Json>, FaultBox> {
         let mut writer = Writer { open: Vec::new(), depth: 0, bytes: 0 };
         self.write_json(value, &mut writer).map_err(own_circle)
     }
@@ -77,16 +77,17 @@ impl<'t> Machine<'t> {
 
     /// Says which name closed a circle.
     fn name_circle(&self, mut fault: FaultBox, thunk: ThunkId) -> FaultBox {
-        if fault.is_undefined() && fault.plain.is_empty() {
-            if let Recipe::Expr { expr, .. } = &self.thunks[thunk.0 as usize].recipe {
-                let name = match &expr.node {
-                    ExprNode::Ident(name) => name,
-                    ExprNode::Select { name, .. } => &name.name,
-                    _ => return fault,
-                };
-                fault = Fault::undefined(format!("key not found \"{name}\""), expr.span);
-                fault.better = Some(format!("\"{name}\" contains itself"));
-            }
+        if fault.is_undefined()
+            && fault.plain.is_empty()
+            && let Recipe::Expr { expr, .. } = &self.thunks[thunk.0 as usize].recipe
+        {
+            let name = match &expr.node {
+                ExprNode::Ident(name) => name,
+                ExprNode::Select { name, .. } => &name.name,
+                _ => return fault,
+            };
+            fault = Fault::undefined(format!("key not found \"{name}\""), expr.span);
+            fault.better = Some(format!("\"{name}\" contains itself"));
         }
         fault
     }
@@ -144,7 +145,12 @@ impl<'t> Machine<'t> {
         }
     }
 
-    fn walk_object(&mut self, id: crate::value::ObjectId, lenient: bool, depth: usize) -> Result<(), FaultBox> {
+    fn walk_object(
+        &mut self,
+        id: crate::value::ObjectId,
+        lenient: bool,
+        depth: usize,
+    ) -> Result<(), FaultBox> {
         if self.walked.get(&id).is_some_and(|defined| *defined || lenient) {
             return Ok(());
         }
@@ -205,7 +211,7 @@ impl<'t> Machine<'t> {
                     path => format!("({} schema {path})", schema.kind),
                 }
             }
-            Value::List(_) | Value::Object(_) => match self.to_json(value) {
+            Value::List(_) | Value::Object(_) => match self.json_of(value) {
                 Ok(Some(json)) => json.compact(),
                 _ => format!("{}", value.kind()),
             },
@@ -219,43 +225,49 @@ impl<'t> Machine<'t> {
             Value::Number(number) => Ok(Some(number.text())),
             Value::Text(text) => Ok(Some(text.to_string())),
             value if matches!(value.kind(), Kind::Func | Kind::Undefined) => Ok(None),
-            value => Ok(self.to_json(value)?.map(|json| json.go_text())),
+            value => Ok(self.json_of(value)?.map(|json| json.go_text())),
         }
     }
 
     /// The JSON of a document's value. A function is called without arguments.
     pub(crate) fn document_json(&mut self, value: Option<Value>, name: &str) -> Result<Json, FaultBox> {
         let nothing = |kind: &str| {
-            let message =
-                format!("value kind {kind} from source <{name}> did not produce a native value: value did not produce any output");
+            let message = format!(
+                "value kind {kind} from source <{name}> did not produce a native value: value did not produce any output"
+            );
             Fault::new(Code::NoOutput, message)
         };
         let value = match value {
-            Some(callee @ Value::Func(_)) => self.call(&callee, Vec::new(), crate::value::PathId(0))?.or(Some(callee)),
+            Some(callee @ Value::Func(_)) => {
+                self.call(&callee, Vec::new(), crate::value::PathId(0))?.or(Some(callee))
+            }
             value => value,
         };
         let Some(value) = value else {
-            return Err(Fault::new(Code::NoOutput, format!("source <{name}>: value did not produce any output")));
+            return Err(Fault::new(
+                Code::NoOutput,
+                format!("source <{name}>: value did not produce any output"),
+            ));
         };
         let kind = value.kind().name();
-        self.to_json(&value)?.ok_or_else(|| nothing(kind))
+        self.json_of(&value)?.ok_or_else(|| nothing(kind))
     }
 
     /// A value from outside.
-    pub(crate) fn from_json(&mut self, json: &Json) -> Result<Value, FaultBox> {
+    pub(crate) fn value_of(&mut self, json: &Json) -> Result<Value, FaultBox> {
         self.deeper(|m| match json {
             Json::Null => Ok(Value::Null),
             Json::Bool(value) => Ok(Value::Bool(*value)),
             Json::Number(text) => Ok(Value::Number(crate::number::Number::Text(text.as_str().into()))),
             Json::String(text) => m.new_text(text.clone()),
             Json::Array(items) => {
-                let items = items.iter().map(|item| m.from_json(item)).collect::<Result<_, _>>()?;
+                let items = items.iter().map(|item| m.value_of(item)).collect::<Result<_, _>>()?;
                 m.new_list(items)
             }
             Json::Object(entries) => {
                 let mut values = std::collections::BTreeMap::new();
                 for (key, value) in entries {
-                    values.insert(crate::value::Key::from(key.as_str()), m.from_json(value)?);
+                    values.insert(crate::value::Key::from(key.as_str()), m.value_of(value)?);
                 }
                 m.object_of(values.into_iter().collect())
             }

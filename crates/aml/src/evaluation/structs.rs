@@ -36,9 +36,24 @@ pub(crate) struct StructScope<'t> {
 
 pub(crate) enum Part<'t> {
     /// A pattern for keys, in a schema.
-    Pattern { field: &'t Field, comments: &'t Comments, span: Span },
-    Static { key: Key, thunk: ThunkId, local: bool, span: Span, decl: &'t Decl },
-    Dynamic { source: Source<'t>, span: Span, state: State, previous: Option<Contribution> },
+    Pattern {
+        field: &'t Field,
+        comments: &'t Comments,
+        span: Span,
+    },
+    Static {
+        key: Key,
+        thunk: ThunkId,
+        local: bool,
+        span: Span,
+        decl: &'t Decl,
+    },
+    Dynamic {
+        source: Source<'t>,
+        span: Span,
+        state: State,
+        previous: Option<Contribution>,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -108,9 +123,7 @@ pub(crate) fn is_pattern(field: &Field) -> bool {
 /// True when evaluating the expression may give nothing at all.
 pub(super) fn may_vanish(expr: &Expr) -> bool {
     match &expr.node {
-        ExprNode::If(node) => {
-            node.otherwise.as_ref().is_none_or(may_vanish)
-        }
+        ExprNode::If(node) => node.otherwise.as_ref().is_none_or(may_vanish),
         ExprNode::For(_) | ExprNode::Call { .. } => true,
         ExprNode::Paren(inner) | ExprNode::Default(inner) => may_vanish(inner),
         ExprNode::Unary { operand, .. } => may_vanish(operand),
@@ -160,7 +173,12 @@ impl<'t> Machine<'t> {
     }
 
     /// Makes the scope of a struct, with a thunk for every written key.
-    pub(crate) fn open_struct(&mut self, body: &'t Body, env: Env, which: Which) -> Result<ScopeId, FaultBox> {
+    pub(crate) fn open_struct(
+        &mut self,
+        body: &'t Body,
+        env: Env,
+        which: Which,
+    ) -> Result<ScopeId, FaultBox> {
         let empty = StructScope {
             parts: Vec::new(),
             names: HashMap::new(),
@@ -193,7 +211,8 @@ impl<'t> Machine<'t> {
     }
 
     fn part(&mut self, decl: &'t Decl, env: Env) -> Result<Option<Part<'t>>, FaultBox> {
-        let dynamic = |source| Part::Dynamic { source, span: decl.span, state: State::Pending, previous: None };
+        let dynamic =
+            |source| Part::Dynamic { source, span: decl.span, state: State::Pending, previous: None };
         Ok(Some(match &decl.node {
             DeclNode::Let { name, value } => {
                 let thunk = self.struct_thunk(&name.name, value, env, decl.span)?;
@@ -309,10 +328,10 @@ impl<'t> Machine<'t> {
         fields.invalidated = false;
         fields.reads.clear();
         for part in &mut fields.parts {
-            if let Part::Dynamic { state, previous, .. } = part {
-                if let State::Done(contribution) = std::mem::replace(state, State::Pending) {
-                    *previous = Some(contribution);
-                }
+            if let Part::Dynamic { state, previous, .. } = part
+                && let State::Done(contribution) = std::mem::replace(state, State::Pending)
+            {
+                *previous = Some(contribution);
             }
         }
     }
@@ -361,7 +380,9 @@ impl<'t> Machine<'t> {
     fn contribution(&mut self, source: Source<'t>, env: Env) -> Result<Contribution, FaultBox> {
         match source {
             Source::Keyed(field) => {
-                let LabelNode::Interpolation(parts) = &field.label.node else { return Ok(Contribution::Nothing) };
+                let LabelNode::Interpolation(parts) = &field.label.node else {
+                    return Ok(Contribution::Nothing);
+                };
                 let Some(key) = self.interpolate(parts, env)? else { return Ok(Contribution::Nothing) };
                 let key: Key = key.into();
                 let thunk = self.struct_thunk(&key, &field.value, env, field.label.span)?;
@@ -431,10 +452,10 @@ impl<'t> Machine<'t> {
         if self.fields(scope).known.contains(name) {
             return Err(Fault::undefined("", Span::NONE));
         }
-        if let Some(parent) = self.scopes[scope.0 as usize].parent {
-            if let Some(value) = self.lookup(parent, name)? {
-                return Ok(Some(value));
-            }
+        if let Some(parent) = self.scopes[scope.0 as usize].parent
+            && let Some(value) = self.lookup(parent, name)?
+        {
+            return Ok(Some(value));
         }
         // Nobody further out knows the name: some later part may.
         for index in 0..self.fields(scope).parts.len() {
@@ -471,7 +492,9 @@ impl<'t> Machine<'t> {
         let mut built = Built::default();
         for index in 0..self.fields(scope).parts.len() {
             match &self.fields(scope).parts[index] {
-                Part::Static { key, thunk, local: false, span, .. } => built.entry(Key::clone(key), *thunk, *span),
+                Part::Static { key, thunk, local: false, span, .. } => {
+                    built.entry(Key::clone(key), *thunk, *span);
+                }
                 Part::Static { thunk, .. } => built.lets.push(*thunk),
                 Part::Dynamic { state: State::Done(contribution), span, .. } => {
                     let (contribution, span) = (contribution.clone(), *span);
@@ -483,7 +506,12 @@ impl<'t> Machine<'t> {
         self.finish(built)
     }
 
-    fn add_contribution(&mut self, built: &mut Built, contribution: Contribution, span: Span) -> Result<(), FaultBox> {
+    fn add_contribution(
+        &mut self,
+        built: &mut Built,
+        contribution: Contribution,
+        span: Span,
+    ) -> Result<(), FaultBox> {
         match contribution {
             Contribution::Nothing => {}
             Contribution::Undefined(fault) => return Err(fault),
@@ -523,7 +551,8 @@ impl<'t> Machine<'t> {
         if object || !order.is_empty() || (scalar.is_none() && control.is_none()) {
             let mut object = Object::with_lets(lets.clone());
             for key in order {
-                let thunk = self.merged(&entries.remove(&key).expect("every key in the order has entries"))?;
+                let thunk =
+                    self.merged(&entries.remove(&key).expect("every key in the order has entries"))?;
                 object.push(key, thunk);
             }
             value = Some(self.new_object(object)?);

@@ -58,12 +58,12 @@ impl<'t> Machine<'t> {
                 None => Ok(None),
             },
             Recipe::Merge(parts) => self.merge_thunks(&parts),
-            Recipe::Add(left, right) => {
-                let (left, right) = (self.force(left)?, self.force(right)?);
-                match (left, right) {
-                    (Some(left), Some(right)) => self.add_deep(left, right).map(Some),
-                    (left, right) => Ok(right.or(left)),
+            Recipe::Add(parts) => {
+                let mut values = Vec::with_capacity(parts.len());
+                for part in parts {
+                    values.extend(self.force(part)?);
                 }
+                self.add_up(&values)
             }
             Recipe::Value(value) => Ok(value),
             Recipe::Std(index) => Ok(Some(Value::Func(crate::stdlib::function(self, index)))),

@@ -16,7 +16,10 @@ pub(super) fn separate<'t>(text: &str, all: Vec<Token<'t>>) -> (Vec<Token<'t>>, 
     for token in all {
         if token.kind == Kind::Comment {
             let blank_before = blank_line_before(text, token.span);
-            comments.push((tokens.len(), Comment { text: token.text.to_owned(), span: token.span, blank_before }));
+            comments.push((
+                tokens.len(),
+                Comment { text: token.text.to_owned(), span: token.span, blank_before },
+            ));
         } else {
             tokens.push(token);
         }

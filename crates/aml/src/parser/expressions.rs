@@ -84,7 +84,9 @@ impl Parser<'_> {
     fn select(&mut self, base: Expr) -> Parsed<Expr> {
         self.expect(".")?;
         if self.token().kind != Kind::Ident {
-            return Err(self.expected("selector").hinted(Some("use [\"…\"] for keys that are not names".into())));
+            return Err(self
+                .expected("selector")
+                .hinted(Some("use [\"…\"] for keys that are not names".into())));
         }
         let name = self.ident()?;
         let span = base.span.to(name.span);

@@ -28,7 +28,7 @@ fn joined_text(left: &str, right: &str) -> String {
 
 impl<'t> Machine<'t> {
     /// `left && right`: both must fit.
-    pub(crate) fn schema_and(&mut self, left: SchemaId, right: Value) -> Result<Value, FaultBox> {
+    pub(crate) fn schema_and(&mut self, left: SchemaId, right: &Value) -> Result<Value, FaultBox> {
         let a = self.schema(left);
         let Value::Schema(right) = right.clone().plain() else {
             return Err(bad(format!("expected kind schema, got {}", right.kind())).at(a.span()));
@@ -90,10 +90,10 @@ impl<'t> Machine<'t> {
             return Ok(schema.default.clone());
         }
         for constraint in &schema.constraints {
-            if let Constraint::Schema(inner) = constraint {
-                if let Some(value) = self.deeper(|m| m.find_default(*inner, implied))? {
-                    return Ok(Some(value));
-                }
+            if let Constraint::Schema(inner) = constraint
+                && let Some(value) = self.deeper(|m| m.find_default(*inner, implied))?
+            {
+                return Ok(Some(value));
             }
         }
         for alternate in &schema.alternates {
@@ -141,7 +141,8 @@ impl<'t> Machine<'t> {
         }
         let (a, b) = (self.schema(left), self.schema(right));
         if a.kind != b.kind {
-            let message = format!("can not merge two schema of different types [{}] and [{}]", a.kind, b.kind);
+            let message =
+                format!("can not merge two schema of different types [{}] and [{}]", a.kind, b.kind);
             return Err(bad(message).at(b.span()));
         }
         let object = match (&a.object, &b.object) {
@@ -149,7 +150,9 @@ impl<'t> Machine<'t> {
             (a, b) => a.clone().or_else(|| b.clone()),
         };
         let list = match (&a.list, &b.list) {
-            (Some(x), Some(y)) => Some(self.deeper(|m| m.merge_list_schemas(x, y)).map_err(|f| f.at(b.span()))?),
+            (Some(x), Some(y)) => {
+                Some(self.deeper(|m| m.merge_list_schemas(x, y)).map_err(|f| f.at(b.span()))?)
+            }
             (x, y) => x.clone().or_else(|| y.clone()),
         };
         let default = match (&a.default, &b.default) {
@@ -223,8 +226,12 @@ impl<'t> Machine<'t> {
 
     fn merge_constraint(&mut self, a: &Constraint, b: &Constraint) -> Result<Constraint, FaultBox> {
         match (a, b) {
-            (Constraint::Int, Constraint::Int) | (Constraint::Alternate, Constraint::Alternate) => Ok(a.clone()),
-            (Constraint::Schema(a), Constraint::Schema(b)) => self.merge_schemas(*a, *b).map(Constraint::Schema),
+            (Constraint::Int, Constraint::Int) | (Constraint::Alternate, Constraint::Alternate) => {
+                Ok(a.clone())
+            }
+            (Constraint::Schema(a), Constraint::Schema(b)) => {
+                self.merge_schemas(*a, *b).map(Constraint::Schema)
+            }
             (Constraint::Compare(x, left), Constraint::Compare(y, right)) if x == y => {
                 if self.equal(left, right)? {
                     return Ok(a.clone());

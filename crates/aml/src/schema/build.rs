@@ -39,7 +39,13 @@ impl<'t> Machine<'t> {
         self.finish_schema(built, env)
     }
 
-    fn add_part(&mut self, built: &mut Built, scope: ScopeId, index: usize, env: Env) -> Result<(), FaultBox> {
+    fn add_part(
+        &mut self,
+        built: &mut Built,
+        scope: ScopeId,
+        index: usize,
+        env: Env,
+    ) -> Result<(), FaultBox> {
         match &self.fields(scope).parts[index] {
             Part::Static { local: true, .. } => Ok(()),
             Part::Static { key, thunk, span, decl, .. } => {
@@ -101,7 +107,13 @@ impl<'t> Machine<'t> {
         self.add_field(built, field, span, env.open)
     }
 
-    fn add_field(&mut self, built: &mut Built, field: SchemaField, span: Span, open: bool) -> Result<(), FaultBox> {
+    fn add_field(
+        &mut self,
+        built: &mut Built,
+        field: SchemaField,
+        span: Span,
+        open: bool,
+    ) -> Result<(), FaultBox> {
         built.any = true;
         built.object.open |= open;
         built.spans.push(span);
@@ -189,7 +201,12 @@ impl<'t> Machine<'t> {
         }
     }
 
-    pub(crate) fn eval_schema_list(&mut self, list: &'t List, span: Span, env: Env) -> Result<Value, FaultBox> {
+    pub(crate) fn eval_schema_list(
+        &mut self,
+        list: &'t List,
+        span: Span,
+        env: Env,
+    ) -> Result<Value, FaultBox> {
         let mut valid = Vec::new();
         let mut literals = Vec::new();
         let mut kinds: Vec<Kind> = Vec::new();
@@ -218,8 +235,13 @@ impl<'t> Machine<'t> {
         }
         let default = if all_literal && !literals.is_empty() { Some(self.new_list(literals)?) } else { None };
         let list = ListSchema { description: String::new(), valid };
-        let schema =
-            Schema { list: Some(list), default, path: env.path, spans: vec![span], ..Schema::of(Kind::Array) };
+        let schema = Schema {
+            list: Some(list),
+            default,
+            path: env.path,
+            spans: vec![span],
+            ..Schema::of(Kind::Array)
+        };
         Ok(Value::Schema(self.new_schema(schema)?))
     }
 

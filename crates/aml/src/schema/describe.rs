@@ -10,8 +10,16 @@ use std::collections::BTreeMap;
 
 /// The names of types and what they mean.
 pub(crate) fn named_types() -> Vec<(&'static str, Schema)> {
-    let kinds =
-        [Kind::Null, Kind::String, Kind::Bool, Kind::Number, Kind::Array, Kind::Object, Kind::Func, Kind::Schema];
+    let kinds = [
+        Kind::Null,
+        Kind::String,
+        Kind::Bool,
+        Kind::Number,
+        Kind::Array,
+        Kind::Object,
+        Kind::Func,
+        Kind::Schema,
+    ];
     let mut types: Vec<_> = kinds.into_iter().map(|kind| (kind.name(), type_of(kind))).collect();
     types.push(("int", Schema { constraints: vec![Constraint::Int], ..Schema::of(Kind::Number) }));
     types
@@ -44,7 +52,11 @@ impl<'t> Machine<'t> {
         Ok(Some(Json::Object(entries)))
     }
 
-    fn json_schema(&mut self, id: SchemaId, defs: &mut Defs) -> Result<Option<Vec<(String, Json)>>, FaultBox> {
+    fn json_schema(
+        &mut self,
+        id: SchemaId,
+        defs: &mut Defs,
+    ) -> Result<Option<Vec<(String, Json)>>, FaultBox> {
         self.deeper(|m| {
             let schema = m.schema(id);
             let name = match schema.kind {
@@ -59,7 +71,11 @@ impl<'t> Machine<'t> {
         })
     }
 
-    fn json_list(&mut self, list: Option<&ListSchema>, defs: &mut Defs) -> Result<Option<Vec<(String, Json)>>, FaultBox> {
+    fn json_list(
+        &mut self,
+        list: Option<&ListSchema>,
+        defs: &mut Defs,
+    ) -> Result<Option<Vec<(String, Json)>>, FaultBox> {
         let mut entries = described(list.map_or("", |l| &l.description));
         entries.push(("type".into(), text("array")));
         let mut items = Vec::new();
@@ -95,7 +111,11 @@ impl<'t> Machine<'t> {
     }
 
     /// A schema with a path is defined once and referred to.
-    fn json_reference(&mut self, id: SchemaId, defs: &mut Defs) -> Result<Option<Vec<(String, Json)>>, FaultBox> {
+    fn json_reference(
+        &mut self,
+        id: SchemaId,
+        defs: &mut Defs,
+    ) -> Result<Option<Vec<(String, Json)>>, FaultBox> {
         let path = self.path_text(self.schema(id).path);
         let reference = vec![("$ref".to_owned(), text(format!("#/$defs/{path}")))];
         if !path.is_empty() && defs.contains_key(&path) {
@@ -112,7 +132,7 @@ impl<'t> Machine<'t> {
     /// The full description of a schema.
     pub(crate) fn schema_description(&mut self, id: SchemaId) -> Result<Json, FaultBox> {
         let schema = self.schema(id);
-        self.describe_with(&schema, |m, id| m.schema_description(id))
+        self.describe_with(&schema, super::super::evaluation::Machine::schema_description)
     }
 
     fn describe_with(
@@ -133,7 +153,7 @@ impl<'t> Machine<'t> {
             alternates.push(inner(self, *alternate)?);
         }
         let default = match &schema.default {
-            Some(value) => self.to_json(value)?.unwrap_or(Json::Null),
+            Some(value) => self.json_of(value)?.unwrap_or(Json::Null),
             None => Json::Null,
         };
         Ok(Json::Object(vec![
@@ -175,7 +195,10 @@ impl<'t> Machine<'t> {
         for schema in &list.valid {
             valid.push(inner(self, *schema)?);
         }
-        Ok(Json::Object(vec![("description".into(), text(&*list.description)), ("valid".into(), or_null(valid))]))
+        Ok(Json::Object(vec![
+            ("description".into(), text(&*list.description)),
+            ("valid".into(), or_null(valid)),
+        ]))
     }
 
     fn describe_constraint(
@@ -187,8 +210,10 @@ impl<'t> Machine<'t> {
             Constraint::Int => ("mustBeInt", None),
             Constraint::Alternate => ("mustMatchAlternate", None),
             Constraint::Schema(schema) => ("mustMatchSchema", Some(inner(self, *schema)?)),
-            Constraint::Compare(op, crate::value::Value::Schema(schema)) => (op.text(), Some(inner(self, *schema)?)),
-            Constraint::Compare(op, value) => (op.text(), self.to_json(value)?),
+            Constraint::Compare(op, crate::value::Value::Schema(schema)) => {
+                (op.text(), Some(inner(self, *schema)?))
+            }
+            Constraint::Compare(op, value) => (op.text(), self.json_of(value)?),
         };
         let mut entries = vec![("op".to_owned(), text(op))];
         entries.extend(right.map(|right| ("right".to_owned(), right)));

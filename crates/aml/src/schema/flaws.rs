@@ -11,16 +11,47 @@ use crate::value::{Kind, PathId};
 pub(crate) enum Flaw {
     /// Not a flaw of the value: evaluation itself failed.
     Fault(FaultBox),
-    Kind { expected: Kind, found: Kind },
-    Constraint { plain: String, better: String, wanted: Option<String> },
+    Kind {
+        expected: Kind,
+        found: Kind,
+    },
+    Constraint {
+        plain: String,
+        better: String,
+        wanted: Option<String>,
+    },
     /// Says only that one of the alternates must fit.
     Alternate,
-    Unknown { key: String, data: String, schema: PathId, suggestion: Option<String>, known: Vec<String>, reach: usize, span: Span },
-    Missing { keys: Vec<String>, data: String, schema: PathId, reach: usize },
+    Unknown {
+        key: String,
+        data: String,
+        schema: PathId,
+        suggestion: Option<String>,
+        known: Vec<String>,
+        reach: usize,
+        span: Span,
+    },
+    Missing {
+        keys: Vec<String>,
+        data: String,
+        schema: PathId,
+        reach: usize,
+    },
     /// A flaw of the value of a key.
-    Key { key: String, data: String, schema: PathId, inner: Box<Flaw>, reach: usize, spans: KeySpans },
+    Key {
+        key: String,
+        data: String,
+        schema: PathId,
+        inner: Box<Flaw>,
+        reach: usize,
+        spans: KeySpans,
+    },
     /// A schema with what is wrong with itself and with each of its alternates.
-    Unmatched { span: Span, flaws: Vec<Flaw>, alternates: Vec<Flaw> },
+    Unmatched {
+        span: Span,
+        flaws: Vec<Flaw>,
+        alternates: Vec<Flaw>,
+    },
     /// No schema of a list fits the element.
     Joined(Vec<Flaw>),
 }
@@ -54,7 +85,14 @@ impl Flaw {
         if let Self::Fault(_) = self { Err(self) } else { Ok(self) }
     }
 
-    pub(super) fn in_key(self, key: &str, path: &DataPath<'_>, schema: PathId, reach: usize, spans: KeySpans) -> Self {
+    pub(super) fn in_key(
+        self,
+        key: &str,
+        path: &DataPath<'_>,
+        schema: PathId,
+        reach: usize,
+        spans: KeySpans,
+    ) -> Self {
         if let Self::Fault(_) = self {
             return self;
         }
@@ -156,7 +194,8 @@ impl Flaw {
         }
         let Self::Key { data, schema, inner, .. } = last else { unreachable!("starts at a key") };
         let cause = inner.plain(machine);
-        let mut text = format!("schema violation key {}: {cause}{}", keys.join("."), suffix(machine, data, *schema));
+        let mut text =
+            format!("schema violation key {}: {cause}{}", keys.join("."), suffix(machine, data, *schema));
         if text.len() > LONGEST {
             let mut end = LONGEST;
             while !text.is_char_boundary(end) {
@@ -185,7 +224,9 @@ impl Flaw {
         match self {
             Self::Fault(_) | Self::Kind { .. } | Self::Alternate => 0,
             Self::Constraint { .. } => 10,
-            Self::Unknown { reach, suggestion, .. } => 15 + 20 * reach + usize::from(suggestion.is_some()) * 8,
+            Self::Unknown { reach, suggestion, .. } => {
+                15 + 20 * reach + usize::from(suggestion.is_some()) * 8
+            }
             Self::Missing { reach, .. } => 20 + 20 * reach,
             Self::Key { inner, reach, .. } => 20 + 20 * reach + inner.reach(),
             Self::Unmatched { .. } | Self::Joined(_) => match self.closest() {
@@ -277,10 +318,10 @@ impl Flaw {
         let Self::Kind { found, .. } = flaw else { return String::new() };
         let mut kinds: Vec<&str> = Vec::new();
         for option in self.options() {
-            if let Self::Kind { expected, .. } = option {
-                if !kinds.contains(&expected.name()) {
-                    kinds.push(expected.name());
-                }
+            if let Self::Kind { expected, .. } = option
+                && !kinds.contains(&expected.name())
+            {
+                kinds.push(expected.name());
             }
         }
         format!("expected {}, got {found}", kinds.join(" or "))

@@ -66,10 +66,20 @@ impl<'t> Machine<'t> {
             flaws.push(Flaw::kind(schema.kind, value.kind()));
         }
         let decided = schema.kind != Kind::Union || schema.alternates.is_empty();
-        if flaws.is_empty() && decided { Ok(value) } else { self.try_alternates(&schema, flaws, value, path) }
+        if flaws.is_empty() && decided {
+            Ok(value)
+        } else {
+            self.try_alternates(&schema, flaws, &value, path)
+        }
     }
 
-    fn try_alternates(&mut self, schema: &Schema, flaws: Vec<Flaw>, value: Value, path: &DataPath<'_>) -> Checked<Value> {
+    fn try_alternates(
+        &mut self,
+        schema: &Schema,
+        flaws: Vec<Flaw>,
+        value: &Value,
+        path: &DataPath<'_>,
+    ) -> Checked<Value> {
         let mut alternates = Vec::with_capacity(schema.alternates.len());
         for alternate in &schema.alternates {
             match self.validate(*alternate, value.clone(), path) {
@@ -80,7 +90,12 @@ impl<'t> Machine<'t> {
         Err(Flaw::Unmatched { span: schema.span(), flaws, alternates })
     }
 
-    fn check_constraints(&mut self, constraints: &[Constraint], value: &Value, path: &DataPath<'_>) -> Checked<()> {
+    fn check_constraints(
+        &mut self,
+        constraints: &[Constraint],
+        value: &Value,
+        path: &DataPath<'_>,
+    ) -> Checked<()> {
         for constraint in constraints {
             match constraint {
                 Constraint::Alternate => return Err(Flaw::Alternate),
@@ -105,7 +120,7 @@ impl<'t> Machine<'t> {
         let value = value.clone().plain();
         let holds = match op {
             Operator::Eq => self.equal(&value, &concrete),
-            Operator::Ne => self.binary(op, value.clone(), concrete.clone()).map(|v| matches!(v, Value::Bool(true))),
+            Operator::Ne => self.binary(op, &value, concrete.clone()).map(|v| matches!(v, Value::Bool(true))),
             Operator::Match => self.matches(op, &value, &concrete),
             Operator::NotMatch => self.matches(op, &value, &concrete).map(|found| !found),
             op => compare(op, &value, &concrete),
@@ -130,7 +145,11 @@ impl<'t> Machine<'t> {
             (Operator::Eq, Value::Text(text)) => Some(text.to_string()),
             _ => None,
         };
-        Flaw::Constraint { plain: format!("constraint [value {} {shown}] is not true", op.text()), better, wanted }
+        Flaw::Constraint {
+            plain: format!("constraint [value {} {shown}] is not true", op.text()),
+            better,
+            wanted,
+        }
     }
 
     fn validate_list(&mut self, schema: &ListSchema, value: &Value, path: &DataPath<'_>) -> Checked<Value> {
@@ -196,7 +215,11 @@ impl<'t> Machine<'t> {
     }
 
     /// The field a key belongs to: by name, else by the first pattern that fits.
-    fn field_for<'s>(&mut self, schema: &'s ObjectSchema, key: &str) -> Result<Option<&'s SchemaField>, FaultBox> {
+    fn field_for<'s>(
+        &mut self,
+        schema: &'s ObjectSchema,
+        key: &str,
+    ) -> Result<Option<&'s SchemaField>, FaultBox> {
         if let Some(field) = schema.fields.iter().find(|f| !f.matches && &*f.key == key) {
             return Ok(Some(field));
         }
@@ -220,10 +243,10 @@ impl<'t> Machine<'t> {
         let mut filled = Vec::new();
         let mut missing = Vec::new();
         for field in schema.fields.iter().filter(|f| !f.matches && !f.optional) {
-            if let Some(thunk) = object.get(&field.key) {
-                if self.exists(thunk).map_err(Flaw::Fault)? {
-                    continue;
-                }
+            if let Some(thunk) = object.get(&field.key)
+                && self.exists(thunk).map_err(Flaw::Fault)?
+            {
+                continue;
             }
             match self.default_of(field.schema).map_err(Flaw::Fault)? {
                 Some(value) => {
@@ -239,7 +262,11 @@ impl<'t> Machine<'t> {
     }
 
     /// The checked object; its functions see it as `self`.
-    fn assemble(&mut self, mut object: Object, entries: Vec<(Key, crate::value::ThunkId)>) -> Result<Value, FaultBox> {
+    fn assemble(
+        &mut self,
+        mut object: Object,
+        entries: Vec<(Key, crate::value::ThunkId)>,
+    ) -> Result<Value, FaultBox> {
         let mut bound = Vec::new();
         let this = self.next_object();
         for (key, thunk) in entries {
@@ -292,10 +319,10 @@ impl<'t> Machine<'t> {
 
     /// Makes a function that was written out known, so that it can be bound.
     fn compute_function(&mut self, thunk: crate::value::ThunkId) -> Result<(), FaultBox> {
-        if let Recipe::Expr { expr, .. } = &self.thunks[thunk.0 as usize].recipe {
-            if matches!(expr.node, ExprNode::Function(_) | ExprNode::Lambda(_)) {
-                self.force(thunk)?;
-            }
+        if let Recipe::Expr { expr, .. } = &self.thunks[thunk.0 as usize].recipe
+            && matches!(expr.node, ExprNode::Function(_) | ExprNode::Lambda(_))
+        {
+            self.force(thunk)?;
         }
         Ok(())
     }

@@ -49,6 +49,11 @@ pub(super) fn range(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
         Value::Number(end) => (first.clone(), end.clone()),
         _ => (Number::Int(0), first.clone()),
     };
+    if let (Number::Int(from), Ok(to), Ok(by)) = (integer(&next), end.to_int(), step.to_int())
+        && by != 0
+    {
+        return integers(machine, from, to, by);
+    }
     let (zero, step_value, end) = (Value::int(0), Value::Number(step.clone()), Value::Number(end));
     if machine.equal(&step_value, &zero)? {
         return Err(failed("step can not be 0"));
@@ -68,6 +73,22 @@ pub(super) fn range(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
     machine.new_list(items).map(Some)
 }
 
+fn integer(number: &Number) -> Number {
+    number.to_int().map_or_else(|_| number.clone(), Number::Int)
+}
+
+fn integers(machine: &mut Machine<'_>, from: i64, to: i64, by: i64) -> Evaluated {
+    let mut items = Vec::new();
+    let mut next = Some(from);
+    while let Some(value) = next.filter(|value| if by > 0 { *value < to } else { *value > to }) {
+        machine.step()?;
+        machine.charge(size_of::<Value>())?;
+        items.push(Value::int(value));
+        next = value.checked_add(by);
+    }
+    machine.new_list(items).map(Some)
+}
+
 /// Sorts by merging, so that an order that contradicts itself does no harm.
 pub(super) fn sort(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
     let Value::List(list) = &args[0] else { return Ok(None) };
@@ -76,7 +97,11 @@ pub(super) fn sort(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
     machine.new_list(sorted).map(Some)
 }
 
-fn merge_sort(machine: &mut Machine<'_>, mut items: Vec<Value>, less: &Value) -> Result<Vec<Value>, FaultBox> {
+fn merge_sort(
+    machine: &mut Machine<'_>,
+    mut items: Vec<Value>,
+    less: &Value,
+) -> Result<Vec<Value>, FaultBox> {
     if items.len() < 2 {
         return Ok(items);
     }
@@ -84,14 +109,9 @@ fn merge_sort(machine: &mut Machine<'_>, mut items: Vec<Value>, less: &Value) ->
     let mut left = merge_sort(machine, items, less)?.into_iter().peekable();
     let mut right = merge_sort(machine, right, less)?.into_iter().peekable();
     let mut out = Vec::new();
-    loop {
-        match (left.peek(), right.peek()) {
-            (Some(a), Some(b)) => {
-                let second_first = is_less(machine, less, b, a)?;
-                out.extend(if second_first { right.next() } else { left.next() });
-            }
-            _ => break,
-        }
+    while let (Some(a), Some(b)) = (left.peek(), right.peek()) {
+        let second_first = is_less(machine, less, b, a)?;
+        out.extend(if second_first { right.next() } else { left.next() });
     }
     out.extend(left);
     out.extend(right);
@@ -154,13 +174,13 @@ pub(super) fn index_of(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
 
 /// Objects add up, the right side winning; anything else is replaced.
 pub(super) fn merge(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
-    machine.add_deep(args[0].clone(), args[1].clone()).map(Some)
+    machine.add_up(args)
 }
 
 pub(super) fn describe(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
     let Value::Schema(schema) = &args[0] else { return Ok(None) };
     match machine.schema_json(*schema)? {
-        Some(json) => machine.from_json(&json).map(Some),
+        Some(json) => machine.value_of(&json).map(Some),
         None => Ok(None),
     }
 }

@@ -65,7 +65,7 @@ fn decoded(machine: &mut Machine<'_>, bytes: Vec<u8>, what: &str) -> Evaluated {
 }
 
 pub(super) fn to_json(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
-    match machine.to_json(&args[0])? {
+    match machine.json_of(&args[0])? {
         Some(json) => machine.new_text(json.compact()).map(Some),
         None => Ok(None),
     }
@@ -74,7 +74,8 @@ pub(super) fn to_json(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
 pub(super) fn from_json(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
     let content = string(args, 0);
     machine.charge(content.len().saturating_mul(16))?;
-    let parsed: serde_json::Value = serde_json::from_str(&content).map_err(|error| failed(error.to_string()))?;
+    let parsed: serde_json::Value =
+        serde_json::from_str(&content).map_err(|error| failed(error.to_string()))?;
     let json = Json::from(&parsed);
-    machine.from_json(&json).map(Some)
+    machine.value_of(&json).map(Some)
 }

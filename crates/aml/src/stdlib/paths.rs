@@ -72,7 +72,8 @@ fn clean(path: &str) -> String {
 mod tests {
     #[test]
     fn paths_are_cleaned_as_go_does() {
-        let cases = [("", "."), ("a//b", "a/b"), ("/../a", "/a"), ("a/../..", ".."), ("./a/.", "a"), ("/", "/")];
+        let cases =
+            [("", "."), ("a//b", "a/b"), ("/../a", "/a"), ("a/../..", ".."), ("./a/.", "a"), ("/", "/")];
         for (path, expected) in cases {
             assert_eq!(super::clean(path), expected, "{path}");
         }

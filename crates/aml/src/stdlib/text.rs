@@ -18,7 +18,9 @@ pub(super) fn atoi(_: &mut Machine<'_>, args: &[Value]) -> Evaluated {
     let digits = string(args, 0);
     let problem = |what: &str| failed(format!("strconv.Atoi: parsing \"{digits}\": {what}"));
     digits.parse::<i64>().map(|value| Some(Value::int(value))).map_err(|error| match error.kind() {
-        std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => problem("value out of range"),
+        std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => {
+            problem("value out of range")
+        }
         _ => problem("invalid syntax"),
     })
 }

@@ -25,11 +25,11 @@ pub(super) fn from_yaml(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated 
     let content = string(args, 0);
     machine.charge(content.len().saturating_mul(16))?;
     let json = parse(&content).map_err(failed)?;
-    machine.from_json(&json).map(Some)
+    machine.value_of(&json).map(Some)
 }
 
 pub(super) fn to_yaml(machine: &mut Machine<'_>, args: &[Value]) -> Evaluated {
-    let Some(json) = machine.to_json(&args[0])? else { return Ok(None) };
+    let Some(json) = machine.json_of(&args[0])? else { return Ok(None) };
     let mut out = String::new();
     write(&mut out, &json, 0);
     machine.new_text(out).map(Some)
@@ -140,8 +140,21 @@ fn looks_like_another_type(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let word = matches!(
         lower.as_str(),
-        "" | "~" | "null" | "true" | "false" | "yes" | "no" | "on" | "off" | "y" | "n" | ".nan" | ".inf" | "-.inf"
-            | "+.inf" | "<<"
+        "" | "~"
+            | "null"
+            | "true"
+            | "false"
+            | "yes"
+            | "no"
+            | "on"
+            | "off"
+            | "y"
+            | "n"
+            | ".nan"
+            | ".inf"
+            | "-.inf"
+            | "+.inf"
+            | "<<"
     );
     let numeric = lower.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
         && (lower.replace('_', "").parse::<f64>().is_ok()
@@ -153,7 +166,10 @@ fn looks_like_another_type(text: &str) -> bool {
 fn is_date(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() >= 10
-        && bytes[..10].iter().enumerate().all(|(i, b)| if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() })
+        && bytes[..10]
+            .iter()
+            .enumerate()
+            .all(|(i, b)| if i == 4 || i == 7 { *b == b'-' } else { b.is_ascii_digit() })
 }
 
 #[cfg(test)]
@@ -168,6 +184,11 @@ mod tests {
         let mut out = String::new();
         write(&mut out, &json, 0);
         assert_eq!(parse(&out).unwrap(), json, "{out}");
-        assert!(out.starts_with("a:\n    b:\n        - 1\n        - \"true\"\n        - 'x: y'\n        - c: null\n"), "{out}");
+        assert!(
+            out.starts_with(
+                "a:\n    b:\n        - 1\n        - \"true\"\n        - 'x: y'\n        - c: null\n"
+            ),
+            "{out}"
+        );
     }
 }

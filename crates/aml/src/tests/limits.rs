@@ -4,8 +4,8 @@ use crate::{Code, Diagnostic, Document, Inputs, Limits};
 use std::cell::Cell;
 use std::time::Duration;
 
-fn run(text: &str, limits: &Limits) -> Result<String, Diagnostic> {
-    let document = Document::parse_text("t", text, limits).map_err(|mut d| d.remove(0))?;
+fn run(text: &str, limits: &Limits) -> Result<String, Box<Diagnostic>> {
+    let document = Document::parse_text("t", text, limits).map_err(|mut d| Box::new(d.remove(0)))?;
     document.evaluate(&Inputs::default(), limits, &|| Duration::ZERO).map(|o| o.value.compact())
 }
 
@@ -23,25 +23,38 @@ fn limits_end_in_diagnostics() {
         ("endless range", "a: std.range(0, 1000000000000)".into()),
         ("recursion", "f: function {args: n: 0\nreturn: f(args.n + 1)}\na: f(0)".into()),
         ("mutual recursion", "f: lambda n: g(n)\ng: lambda n: f(n)\na: f(0)".into()),
+        ("nested values", "a: {let l: [for i in std.range(5000) {x: prev}]\nl[4999]}".into()),
         (
-            "nested values",
-            "a: {let l: [for i in std.range(5000) {x: prev}]\nl[4999]}".into(),
+            "doubling text",
+            "a0: \"x\"\n".to_owned()
+                + &(1..40).map(|i| format!("a{i}: a{} + a{}\n", i - 1, i - 1)).collect::<String>(),
         ),
-        ("doubling text", "a0: \"x\"\n".to_owned() + &(1..40).map(|i| format!("a{i}: a{} + a{}\n", i - 1, i - 1)).collect::<String>()),
-        ("doubling objects", "a0: {x: 1}\n".to_owned() + &(1..40).map(|i| format!("a{i}: {{l: a{}, r: a{}}}\n", i - 1, i - 1)).collect::<String>()),
+        (
+            "doubling objects",
+            "a0: {x: 1}\n".to_owned()
+                + &(1..40).map(|i| format!("a{i}: {{l: a{}, r: a{}}}\n", i - 1, i - 1)).collect::<String>(),
+        ),
         ("nested loops", "a: [for i in std.range(10000) {[for j in std.range(10000) {i}]}]".into()),
-        ("deep scopes", (0..200).map(|i| format!("a{i}: {{")).collect::<String>() + "x: nope" + &"}".repeat(200)),
+        (
+            "deep scopes",
+            (0..200).map(|i| format!("a{i}: {{")).collect::<String>() + "x: nope" + &"}".repeat(200),
+        ),
     ];
     for (name, text) in cases {
         let found = run(&text, &small).expect_err(name);
-        assert!(found.code == Code::Limit || name == "deep scopes" || found.plain.contains("exceeded"), "{name}: {found}");
+        assert!(
+            found.code == Code::Limit || name == "deep scopes" || found.plain.contains("exceeded"),
+            "{name}: {found}"
+        );
     }
 }
 
 #[test]
 fn calls_nest_as_deep_as_the_original_allows() {
     let text = |n: usize| {
-        format!("f: function {{args: n: 0\nif args.n > 0 {{return: f(args.n - 1) + 1}} else {{return: 0}}}}\na: f({n})")
+        format!(
+            "f: function {{args: n: 0\nif args.n > 0 {{return: f(args.n - 1) + 1}} else {{return: 0}}}}\na: f({n})"
+        )
     };
     assert_eq!(run(&text(99), &Limits::default()).unwrap(), "{\"a\":99}");
     let found = run(&text(100), &Limits::default()).unwrap_err();

@@ -37,7 +37,9 @@ fn formatting_changes_nothing(document: &Document, text: &str) {
     let once = format(document);
     let again = match Document::parse_text("f", &once, &limits()) {
         Ok(again) => again,
-        Err(found) => panic!("formatted text does not parse: {}\n--- text\n{text}\n--- formatted\n{once}", found[0]),
+        Err(found) => {
+            panic!("formatted text does not parse: {}\n--- text\n{text}\n--- formatted\n{once}", found[0])
+        }
     };
     assert_eq!(again.body(), document.body(), "formatting changed the tree of\n{text}\n---\n{once}");
     assert_eq!(format(&again), once, "formatting twice changed\n{text}");
@@ -45,7 +47,8 @@ fn formatting_changes_nothing(document: &Document, text: &str) {
 }
 
 fn comments(text: &str) -> usize {
-    crate::tokens::lex(text, 1).map_or(0, |t| t.iter().filter(|t| t.kind == crate::tokens::Kind::Comment).count())
+    crate::tokens::lex(text, 1)
+        .map_or(0, |t| t.iter().filter(|t| t.kind == crate::tokens::Kind::Comment).count())
 }
 
 fn leaf() -> impl Strategy<Value = String> {
@@ -68,7 +71,8 @@ fn leaf() -> impl Strategy<Value = String> {
 
 fn expression() -> impl Strategy<Value = String> {
     leaf().prop_recursive(5, 48, 4, |inner| {
-        let operator = prop::sample::select(vec!["+", "-", "*", "/", "&&", "||", "==", "!=", "<", ">=", "=~"]);
+        let operator =
+            prop::sample::select(vec!["+", "-", "*", "/", "&&", "||", "==", "!=", "<", ">=", "=~"]);
         let gap = prop::sample::select(vec!["", " ", "\n", "\n\n\t// c\n", " // d\n"]);
         prop_oneof![
             (inner.clone(), operator, inner.clone()).prop_map(|(a, o, b)| format!("{a} {o} {b}")),
@@ -97,9 +101,12 @@ fn expression() -> impl Strategy<Value = String> {
 }
 
 fn document() -> impl Strategy<Value = String> {
-    let decl = (prop::sample::select(vec!["", "let ", "define "]), "[a-d]", expression(), any::<bool>()).prop_map(
-        |(word, key, value, embed)| if embed && word.is_empty() { value } else { format!("{word}{key}: {value}") },
-    );
+    let decl = (prop::sample::select(vec!["", "let ", "define "]), "[a-d]", expression(), any::<bool>())
+        .prop_map(
+            |(word, key, value, embed)| {
+                if embed && word.is_empty() { value } else { format!("{word}{key}: {value}") }
+            },
+        );
     let end = prop::sample::select(vec!["\n", "\n\n", " // t\n", "\n// l\n", "\n\n// b\n\n"]);
     prop::collection::vec((decl, end), 0..6).prop_map(|decls| decls.into_iter().map(|(d, e)| d + e).collect())
 }
