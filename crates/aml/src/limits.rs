@@ -30,7 +30,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            nesting: 500,
+            nesting: 2_000,
             depth: 4_000,
             value_depth: 500,
             call_depth: 100,

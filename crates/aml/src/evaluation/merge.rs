@@ -4,6 +4,7 @@
 use super::{Evaluated, Machine};
 use crate::diagnostics::{Code, Fault, FaultBox};
 use crate::source::Span;
+use crate::tree::ExprNode;
 use crate::value::{Key, Object, ObjectId, Recipe, ThunkId, Value};
 use std::collections::HashMap;
 
@@ -54,6 +55,17 @@ impl<'t> Machine<'t> {
             _ => None,
         }
         .unwrap_or(found.origin)
+    }
+
+    /// Where the value of a thunk is written, or an element of it if it is a list.
+    pub(crate) fn element_span(&self, thunk: ThunkId, element: Option<usize>) -> Span {
+        if let (Some(index), Recipe::Expr { expr, .. }) = (element, &self.thunks[thunk.0 as usize].recipe)
+            && let ExprNode::List(list) = &expr.node
+            && let Some(item) = list.items.get(index)
+        {
+            return item.value.span;
+        }
+        self.thunk_span(thunk)
     }
 
     /// Where the value of a thunk is written.

@@ -53,7 +53,11 @@ pub(crate) enum Flaw {
         alternates: Vec<Flaw>,
     },
     /// No schema of a list fits the element.
-    Joined(Vec<Flaw>),
+    Joined {
+        index: usize,
+        data: String,
+        flaws: Vec<Flaw>,
+    },
 }
 
 /// Where a key and its value are written.
@@ -118,7 +122,7 @@ impl Flaw {
     fn spans(&self, out: &mut Vec<Span>) {
         match self {
             Self::Key { inner, .. } => inner.spans(out),
-            Self::Joined(flaws) => {
+            Self::Joined { flaws, .. } => {
                 if let Some(first) = flaws.first() {
                     first.spans(out);
                 }
@@ -138,7 +142,7 @@ impl Flaw {
     /// The flaw along the first path down, which the original's message follows.
     fn first_inner(&self) -> Option<&Flaw> {
         match self {
-            Self::Joined(flaws) => flaws.first(),
+            Self::Joined { flaws, .. } => flaws.first(),
             Self::Unmatched { flaws, alternates, .. } => flaws.iter().chain(alternates).next(),
             _ => None,
         }
@@ -170,7 +174,7 @@ impl Flaw {
             }
             Self::Key { .. } => self.plain_key(machine),
             Self::Unmatched { flaws, alternates, .. } => plain_options(machine, flaws, alternates),
-            Self::Joined(flaws) => {
+            Self::Joined { flaws, .. } => {
                 let lines: Vec<String> = flaws.iter().map(|f| f.plain(machine)).collect();
                 lines.join(", ")
             }
@@ -210,12 +214,27 @@ impl Flaw {
     /// The flaw that matters: of several options the one that fits best.
     fn closest(&self) -> &Flaw {
         match self {
-            Self::Unmatched { flaws, alternates, .. } => {
-                let options = flaws.iter().filter(|f| !matches!(f, Self::Alternate)).chain(alternates);
-                best(options).map_or(self, Flaw::closest)
-            }
-            Self::Joined(flaws) => best(flaws.iter()).map_or(self, Flaw::closest),
+            Self::Unmatched { .. } | Self::Joined { .. } => self.step().map_or(self, Flaw::closest),
             other => other,
+        }
+    }
+
+    /// One level from a schema with options to the option that fits best.
+    fn step(&self) -> Option<&Flaw> {
+        match self {
+            Self::Unmatched { flaws, alternates, .. } => {
+                best(flaws.iter().filter(|f| !matches!(f, Self::Alternate)).chain(alternates))
+            }
+            Self::Joined { flaws, .. } => best(flaws.iter()),
+            _ => None,
+        }
+    }
+
+    /// The list element this flaw of a list's key is about.
+    pub(super) fn element(&self) -> Option<usize> {
+        match self {
+            Self::Joined { index, .. } => Some(*index),
+            other => other.step().and_then(Flaw::element),
         }
     }
 
@@ -229,8 +248,8 @@ impl Flaw {
             }
             Self::Missing { reach, .. } => 20 + 20 * reach,
             Self::Key { inner, reach, .. } => 20 + 20 * reach + inner.reach(),
-            Self::Unmatched { .. } | Self::Joined(_) => match self.closest() {
-                Self::Unmatched { .. } | Self::Joined(_) => 0,
+            Self::Unmatched { .. } | Self::Joined { .. } => match self.closest() {
+                Self::Unmatched { .. } | Self::Joined { .. } => 0,
                 closest => closest.reach(),
             },
         }
@@ -263,10 +282,25 @@ impl Flaw {
     /// The path to the flaw that matters, and that flaw.
     fn target(&self) -> (String, &Flaw) {
         let mut path = String::new();
-        let mut flaw = self.closest();
-        while let Self::Key { data, inner, .. } = flaw {
-            path.clone_from(data);
-            flaw = inner.closest();
+        let mut flaw = self;
+        loop {
+            flaw = match flaw {
+                Self::Key { data, inner, .. } => {
+                    path.clone_from(data);
+                    inner
+                }
+                Self::Joined { data, .. } => {
+                    path.clone_from(data);
+                    match flaw.step() {
+                        Some(next) => next,
+                        None => break,
+                    }
+                }
+                other => match other.step() {
+                    Some(next) => next,
+                    None => break,
+                },
+            };
         }
         match flaw {
             Self::Unknown { data, key, .. } => {
@@ -302,7 +336,7 @@ impl Flaw {
         loop {
             flaw = match flaw {
                 Self::Key { inner, .. } => inner,
-                Self::Unmatched { .. } | Self::Joined(_) => match flaw.closest() {
+                Self::Unmatched { .. } | Self::Joined { .. } => match flaw.closest() {
                     Self::Key { inner, .. } => inner,
                     _ => break,
                 },
@@ -379,7 +413,7 @@ fn leaves<'f>(flaw: &'f Flaw, out: &mut Vec<&'f Flaw>) {
         Flaw::Unmatched { flaws, alternates, .. } => {
             flaws.iter().chain(alternates).for_each(|f| leaves(f, out));
         }
-        Flaw::Joined(flaws) => flaws.iter().for_each(|f| leaves(f, out)),
+        Flaw::Joined { flaws, .. } => flaws.iter().for_each(|f| leaves(f, out)),
         leaf => out.push(leaf),
     }
 }

@@ -160,12 +160,18 @@ impl<'t> Machine<'t> {
         let list = self.list(list);
         let mut items = Vec::with_capacity(list.len());
         for (index, item) in list.iter().enumerate() {
-            items.push(self.validate_item(&schema.valid, item, &DataPath::Index(path, index))?);
+            items.push(self.validate_item(&schema.valid, item, index, &DataPath::Index(path, index))?);
         }
         self.new_list(items).map_err(Flaw::Fault)
     }
 
-    fn validate_item(&mut self, valid: &[SchemaId], item: &Value, path: &DataPath<'_>) -> Checked<Value> {
+    fn validate_item(
+        &mut self,
+        valid: &[SchemaId],
+        item: &Value,
+        index: usize,
+        path: &DataPath<'_>,
+    ) -> Checked<Value> {
         let mut flaws = Vec::new();
         for schema in valid {
             match self.validate(*schema, item.clone(), path) {
@@ -173,7 +179,7 @@ impl<'t> Machine<'t> {
                 Err(flaw) => flaws.push(flaw.unless_fault()?),
             }
         }
-        Err(Flaw::Joined(flaws))
+        Err(Flaw::Joined { index, data: path.text(), flaws })
     }
 
     fn validate_object(
@@ -193,7 +199,8 @@ impl<'t> Machine<'t> {
                     let Some(value) = self.force(*thunk).map_err(Flaw::Fault)? else { continue };
                     let schema_at = field.schema;
                     let value = self.validate(schema_at, value, &here).map_err(|flaw| {
-                        let spans = KeySpans { key: self.key_span(*thunk), value: self.thunk_span(*thunk) };
+                        let value = self.element_span(*thunk, flaw.element());
+                        let spans = KeySpans { key: self.key_span(*thunk), value };
                         flaw.in_key(key, &here, schema_path, checked.len(), spans)
                     })?;
                     checked.push((Key::clone(key), self.value_thunk(value).map_err(Flaw::Fault)?));
