@@ -376,7 +376,10 @@ impl Fault {
     }
 
     /// The diagnostic this fault is, with places looked up in `sources`.
-    pub(crate) fn diagnose(self, sources: &[&Sources]) -> Diagnostic {
+    pub(crate) fn diagnose(mut self, sources: &[&Sources]) -> Diagnostic {
+        if self.plain.is_empty() {
+            self.plain = "value is defined by itself".into();
+        }
         let place = |span: Span| sources.iter().find_map(|s| s.place(span));
         Diagnostic {
             code: self.code,

@@ -139,6 +139,19 @@ proptest! {
     }
 }
 
+/// So do whole documents, and inputs that once broke a promise.
+#[test]
+fn documents_of_the_corpus_hold_every_promise() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/corpus");
+    let mut count = 0;
+    for entry in std::fs::read_dir(root).unwrap() {
+        let text = std::fs::read(entry.unwrap().path()).unwrap();
+        ask_everything(&String::from_utf8_lossy(&text));
+        count += 1;
+    }
+    assert!(count > 5);
+}
+
 /// Every source of every case holds every promise too; so do their beginnings.
 #[test]
 fn the_corpus_holds_every_promise() {
