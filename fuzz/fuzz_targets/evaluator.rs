@@ -5,6 +5,14 @@
 use aml::{Document, Inputs, Limits};
 use std::time::Instant;
 
+fn reprint(json: &str, limits: &Limits) -> Option<String> {
+    let limits = Limits { nesting: 8_000, ..limits.clone() };
+    let document = Document::parse_text("again", json, &limits).expect("output is a document");
+    let start = Instant::now();
+    let outcome = document.evaluate(&Inputs::default(), &limits, &|| start.elapsed());
+    outcome.ok().map(|outcome| outcome.value.pretty())
+}
+
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let limits = Limits {
         steps: 200_000,
@@ -18,12 +26,11 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     match document.evaluate(&Inputs::default(), &limits, &clock) {
         Ok(outcome) => {
             assert!(outcome.usage.memory_bytes <= limits.memory_bytes);
-            let printed = outcome.value.pretty();
-            // JSON is AML: what was printed evaluates to itself.
-            let again = Document::parse_text("again", &printed, &Limits { nesting: 8_000, ..limits.clone() })
-                .expect("output is a document");
-            if let Ok(again) = again.evaluate(&Inputs::default(), &limits, &clock) {
-                assert_eq!(again.value.pretty(), printed);
+            // JSON is AML: what was printed evaluates to itself, but for the order of
+            // keys in a schema's JSON, which the first time follows the original.
+            let once = reprint(&outcome.value.pretty(), &limits);
+            if let Some(once) = once {
+                assert_eq!(reprint(&once, &limits), Some(once));
             }
         }
         Err(problem) => assert!(!problem.render().is_empty()),
