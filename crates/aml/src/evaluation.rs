@@ -345,7 +345,7 @@ impl<'t> Machine<'t> {
         if let Some(regex) = self.regexes.get(pattern) {
             return Ok(Rc::clone(regex));
         }
-        self.charge(4096)?;
+        self.charge(crate::regexp::MAX_BYTES)?;
         let regex = crate::regexp::compile(pattern).map_err(|m| Fault::new(Code::Kind, m))?;
         let regex = Rc::new(regex);
         self.regexes.insert(Key::clone(pattern), Rc::clone(&regex));

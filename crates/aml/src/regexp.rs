@@ -4,6 +4,9 @@
 //! `\d` and `\b` are ASCII in Go, `\Q…\E` quotes, and inside of `[…]` only `\`, `]`,
 //! `^` and `-` are special.
 
+/// The most memory a compiled pattern and its caches may take.
+pub(crate) const MAX_BYTES: usize = 256 << 10;
+
 /// Compiles a pattern as Go's `regexp.Compile` would read it.
 ///
 /// # Errors
@@ -11,7 +14,8 @@
 pub(crate) fn compile(pattern: &str) -> Result<regex::Regex, String> {
     let translated = translate(pattern);
     regex::RegexBuilder::new(&translated)
-        .size_limit(1 << 20)
+        .size_limit(MAX_BYTES / 2)
+        .dfa_size_limit(MAX_BYTES / 2)
         .nest_limit(100)
         .build()
         .map_err(|error| format!("error parsing regexp: {}: `{pattern}`", reason(&error)))

@@ -94,6 +94,7 @@ impl<'t> Machine<'t> {
 
     fn count_output(&mut self, writer: &mut Writer, bytes: usize) -> Result<(), FaultBox> {
         self.step()?;
+        self.charge(bytes + 48)?;
         writer.bytes += bytes;
         if writer.bytes > self.limits.output_bytes {
             let message = format!("output is larger than {} bytes", self.limits.output_bytes);
