@@ -263,14 +263,19 @@ impl<'t> Machine<'t> {
     }
 
     fn static_names(&mut self, parts: &[Part<'t>]) -> Result<HashMap<Key, ThunkId>, FaultBox> {
-        let mut found: HashMap<Key, Vec<(ThunkId, Span)>> = HashMap::with_capacity(parts.len());
+        let mut names: HashMap<Key, ThunkId> = HashMap::with_capacity(parts.len());
+        let mut repeated: HashMap<Key, Vec<(ThunkId, Span)>> = HashMap::new();
         for part in parts {
-            if let Part::Static { key, thunk, span, .. } = part {
-                found.entry(Key::clone(key)).or_default().push((*thunk, *span));
+            let Part::Static { key, thunk, span, .. } = part else { continue };
+            if let Some(first) = names.get(key) {
+                let definitions =
+                    repeated.entry(Key::clone(key)).or_insert_with(|| vec![(*first, Span::NONE)]);
+                definitions.push((*thunk, *span));
+            } else {
+                names.insert(Key::clone(key), *thunk);
             }
         }
-        let mut names = HashMap::with_capacity(found.len());
-        for (key, definitions) in found {
+        for (key, definitions) in repeated {
             let thunk = self.merged(&definitions)?;
             names.insert(key, thunk);
         }
@@ -546,13 +551,15 @@ impl<'t> Machine<'t> {
     }
 
     fn finish(&mut self, built: Built) -> Result<Value, FaultBox> {
-        let Built { order, mut entries, lets, scalar, control, object } = built;
+        let Built { entries, lets, scalar, control, object, .. } = built;
         let mut value = None;
-        if object || !order.is_empty() || (scalar.is_none() && control.is_none()) {
+        if object || !entries.is_empty() || (scalar.is_none() && control.is_none()) {
             let mut object = Object::with_lets(lets.clone());
-            for key in order {
-                let thunk =
-                    self.merged(&entries.remove(&key).expect("every key in the order has entries"))?;
+            for (key, definitions) in entries {
+                let thunk = match definitions {
+                    Definitions::One(thunk, _) => thunk,
+                    Definitions::Many(definitions) => self.merged(&definitions)?,
+                };
                 object.push(key, thunk);
             }
             value = Some(self.new_object(object)?);
@@ -574,8 +581,9 @@ impl<'t> Machine<'t> {
 /// A struct being put together.
 #[derive(Default)]
 struct Built {
-    order: Vec<Key>,
-    entries: HashMap<Key, Vec<(ThunkId, Span)>>,
+    entries: Vec<(Key, Definitions)>,
+    /// Where keys are, once there are more than a few.
+    positions: HashMap<Key, usize>,
     lets: Vec<ThunkId>,
     scalar: Option<(Value, Span)>,
     control: Option<LoopControl>,
@@ -583,13 +591,40 @@ struct Built {
     object: bool,
 }
 
+/// The definitions of one key; mostly there is one.
+enum Definitions {
+    One(ThunkId, Span),
+    Many(Vec<(ThunkId, Span)>),
+}
+
+/// Up to this many keys are looked through one by one.
+const FEW: usize = 8;
+
 impl Built {
     fn entry(&mut self, key: Key, thunk: ThunkId, span: Span) {
-        let definitions = self.entries.entry(Key::clone(&key)).or_default();
-        if definitions.is_empty() {
-            self.order.push(key);
+        match self.position(&key) {
+            Some(at) => self.entries[at].1.push(thunk, span),
+            None => {
+                if self.entries.len() >= FEW {
+                    self.positions.insert(Key::clone(&key), self.entries.len());
+                }
+                self.entries.push((key, Definitions::One(thunk, span)));
+            }
         }
-        definitions.push((thunk, span));
+    }
+
+    fn position(&self, key: &Key) -> Option<usize> {
+        let few = self.entries.iter().take(FEW).position(|(known, _)| known == key);
+        few.or_else(|| self.positions.get(key).copied())
+    }
+}
+
+impl Definitions {
+    fn push(&mut self, thunk: ThunkId, span: Span) {
+        match self {
+            Self::One(first, at) => *self = Self::Many(vec![(*first, *at), (thunk, span)]),
+            Self::Many(definitions) => definitions.push((thunk, span)),
+        }
     }
 }
 

@@ -58,6 +58,7 @@ impl<'t> Machine<'t> {
         defs: &mut Defs,
     ) -> Result<Option<Vec<(String, Json)>>, FaultBox> {
         self.deeper(|m| {
+            m.charge(256)?;
             let schema = m.schema(id);
             let name = match schema.kind {
                 Kind::String => "string",
@@ -132,7 +133,7 @@ impl<'t> Machine<'t> {
     /// The full description of a schema.
     pub(crate) fn schema_description(&mut self, id: SchemaId) -> Result<Json, FaultBox> {
         let schema = self.schema(id);
-        self.describe_with(&schema, super::super::evaluation::Machine::schema_description)
+        self.deeper(|m| m.describe_with(&schema, |m, id| m.schema_description(id)))
     }
 
     fn describe_with(
@@ -141,6 +142,7 @@ impl<'t> Machine<'t> {
         mut inner: impl FnMut(&mut Self, SchemaId) -> Result<Json, FaultBox>,
     ) -> Result<Json, FaultBox> {
         let inner: &mut dyn FnMut(&mut Self, SchemaId) -> Result<Json, FaultBox> = &mut inner;
+        self.charge(1024)?;
         self.step()?;
         let object = schema.object.as_ref().map(|o| self.describe_object(o, inner)).transpose()?;
         let list = schema.list.as_ref().map(|l| self.describe_list(l, inner)).transpose()?;

@@ -82,6 +82,7 @@ impl<'t> Machine<'t> {
     ) -> Checked<Value> {
         let mut alternates = Vec::with_capacity(schema.alternates.len());
         for alternate in &schema.alternates {
+            self.charge(256).map_err(Flaw::Fault)?;
             match self.validate(*alternate, value.clone(), path) {
                 Ok(value) => return Ok(value),
                 Err(flaw) => alternates.push(flaw.unless_fault()?),

@@ -36,6 +36,21 @@ fn limits_end_in_diagnostics() {
         ),
         ("nested loops", "a: [for i in std.range(10000) {[for j in std.range(10000) {i}]}]".into()),
         (
+            "doubling schemas",
+            "define S0: {a: 1}\n".to_owned()
+                + &(1..40)
+                    .map(|i| format!("define S{i}: {{l: S{}, r: S{}}}\n", i - 1, i - 1))
+                    .collect::<String>()
+                + "a: S39({})",
+        ),
+        (
+            "doubling unions",
+            "define U0: int > 1\n".to_owned()
+                + &(1..40).map(|i| format!("define U{i}: U{} || U{}\n", i - 1, i - 1)).collect::<String>()
+                + "a: U39(0)",
+        ),
+        ("many patterns", "a: [for i in std.range(1000) {\"x\" =~ \"\\(i)\"}]".into()),
+        (
             "deep scopes",
             (0..200).map(|i| format!("a{i}: {{")).collect::<String>() + "x: nope" + &"}".repeat(200),
         ),
