@@ -133,7 +133,7 @@ impl<'t> Machine<'t> {
     /// The full description of a schema.
     pub(crate) fn schema_description(&mut self, id: SchemaId) -> Result<Json, FaultBox> {
         let schema = self.schema(id);
-        self.deeper(|m| m.describe_with(&schema, |m, id| m.schema_description(id)))
+        self.deeper(|m| m.describe_with(&schema, Self::schema_description))
     }
 
     fn describe_with(
