@@ -95,3 +95,25 @@ fn the_clock_ends_evaluation() {
     let found = document.evaluate(&Inputs::default(), &limits, &clock).unwrap_err();
     assert_eq!((found.code, found.plain.as_str()), (Code::Limit, "evaluation takes longer than 10s"));
 }
+
+/// Work and memory grow with the document, not faster.
+#[test]
+fn ten_times_the_document_takes_ten_times_the_work() {
+    let usage = |count: usize| {
+        let text: String = (0..count)
+            .map(|i| {
+                format!(
+                    "containers: web{i}: {{\n base\n env: {{A: \"\\({i} + 1)\", if args.dev {{B: \"x\"}}}}\n \
+                     files: {{for f in [1, 2] {{\"/\\(f)\": std.toUpper(\"x\")}}}}\n scale: args.scale\n}}\n"
+                )
+            })
+            .collect();
+        let text = format!("args: {{scale: 1, dev: true}}\nlet base: {{image: \"x\"}}\n{text}");
+        let limits = Limits::default();
+        let document = Document::parse_text("t", &text, &limits).unwrap();
+        document.evaluate(&Inputs::default(), &limits, &|| Duration::ZERO).unwrap().usage
+    };
+    let (small, large) = (usage(60), usage(600));
+    assert!(large.steps <= small.steps * 11, "{small:?} {large:?}");
+    assert!(large.memory_bytes <= small.memory_bytes * 11, "{small:?} {large:?}");
+}
