@@ -18,9 +18,9 @@ use http_body_util::BodyExt;
 use schema::decode::Shape;
 
 use crate::admission;
-use crate::authn::impersonation::impersonate;
 use crate::aggregate::{self, Aggregate, Backend, Outside, document};
 use crate::allocation::{Allocation, Ranges};
+use crate::authn::impersonation::impersonate;
 use crate::authn::{Authenticator, Peer, User};
 use crate::authz::{self, Authorizer};
 use crate::cache::WatchCache;

@@ -56,11 +56,11 @@ pub mod queue;
 pub mod recorder;
 pub mod replicaset;
 pub mod replication_controller;
-pub mod ttl_after_finished;
 pub mod root_ca;
 mod service;
 pub mod serviceaccount;
 pub mod taint_eviction;
+pub mod ttl_after_finished;
 
 pub use error::Error;
 pub use informer::{Informer, Key};

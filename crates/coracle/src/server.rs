@@ -3,25 +3,28 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use api::kinds::Registry;
+use apiserver::admission::escalation::Escalation;
+use apiserver::admission::serviceaccount::ServiceAccount;
 use apiserver::aggregate::{ClientIdentity, Outside, Watched};
-use apiserver::allocation::Ranges;
+use apiserver::allocation::{self, Ranges};
 use apiserver::authn::tokens::ServiceAccountTokens;
 use apiserver::authn::{Authenticator, Peer, User};
 use apiserver::authz::rbac::Rbac;
 use apiserver::cache::{self, WatchCache};
 use apiserver::custom::Catalog;
+use apiserver::seal::{AesGcm, KeyRing};
 use apiserver::storage::Storage;
-use apiserver::value::Plain;
 use apiserver::{ApiServer, Environment, Parts, Version, admission, authz};
 use store::{Embedded, Options, Store};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::components::Material;
 use crate::kubeconfig::kubeconfig;
 use crate::pki::{Pki, Subject, private_dir, write_private};
 use crate::{bootstrap, components, lifecycle, listener, notify, ports};
@@ -46,15 +49,16 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     let store = open_store(&config.data_dir)?;
     let socket = bind(config.api_port).await?;
     let address = format!("127.0.0.1:{}", config.api_port);
-    let (server, cache, storage) = assemble(store, &pki, &address)?;
+    let (server, cache, storage) = assemble(store, &pki, config, &address)?;
     // Until a node routes cluster IPs, a backend is reached at the address of its pod.
     let resolver = Watched { cache: Arc::clone(&cache), cluster_ip: false };
     let proxy = pki.front_proxy_ca.client(&Subject { user: "front-proxy-client", groups: &[] }, now)?;
     let identity = Some(ClientIdentity { certificate: proxy.cert, key: proxy.key });
     server.reach(Outside { resolver: Some(Arc::new(resolver)), identity });
-    let mut feeder = tokio::spawn(async move { cache.run().await });
+    let feeding = Arc::clone(&cache);
+    let mut feeder = tokio::spawn(async move { feeding.run().await });
     let reactors = tokio::spawn(server.clone().run());
-    apiserver::bootstrap::reconcile(&storage, &ENVIRONMENT).await?;
+    prepare(&storage, &cache, config.api_port).await?;
     tokio::select! {
         fed = &mut feeder => fed.context("the watch cache panicked")?.context("the watch cache stopped")?,
         () = server.served() => {}
@@ -64,7 +68,8 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     let component = Peer::Component(Arc::new(User::new("system:apiserver", &["system:masters"])));
     let serving = tokio::spawn(listener::serve(socket, tls, server.clone(), stop.clone()));
     bootstrap::run(&server, &component).await?;
-    let _components = components::start(&server, &stop);
+    let material = Material { ca: pki.ca.pair.clone(), volumes_dir: config.data_dir.join("volumes") };
+    let _components = components::start(&server, material, &stop)?;
     lifecycle::record(config)?;
     notify::ready();
     tracing::info!(address, "ready");
@@ -74,6 +79,20 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
         () = stop.cancelled() => {}
     }
     serving.await.context("the listener panicked")
+}
+
+/// Objects that must be there before the first request: default roles, address ranges, priorities.
+async fn prepare(storage: &Storage, cache: &WatchCache, api_port: u16) -> Result<()> {
+    cache.ready().await;
+    apiserver::bootstrap::reconcile(storage, &ENVIRONMENT).await?;
+    let range = Ranges::default().services;
+    allocation::ensure_service_cidr(storage, &ENVIRONMENT, range).await?;
+    allocation::ensure_kubernetes_service(storage, &ENVIRONMENT, range, api_port).await?;
+    admission::priority::ensure_system_classes(storage, &ENVIRONMENT).await?;
+    cache.catch_up().await?;
+    let repaired = allocation::repair(storage, cache, &ENVIRONMENT, Duration::ZERO).await?;
+    tracing::debug!(?repaired, "service addresses checked");
+    Ok(())
 }
 
 fn open_store(data_dir: &Path) -> Result<Arc<dyn Store>> {
@@ -93,26 +112,32 @@ const ENVIRONMENT: Environment = Environment { now: SystemTime::now, random };
 fn assemble(
     store: Arc<dyn Store>,
     pki: &Pki,
+    config: &Config,
     address: &str,
 ) -> Result<(ApiServer, Arc<WatchCache>, Storage)> {
     let kinds = Catalog::new(Registry::builtin());
-    let seal = Arc::new(Plain);
+    let keys = KeyRing::load_or_create(&config.data_dir.join("keys"), random)?;
+    let seal = Arc::new(AesGcm::new(keys, &["core/secrets"], random));
     let cache = Arc::new(WatchCache::new(Arc::clone(&store), seal.clone(), kinds.selectable(), cache::RING));
     let storage = Storage::new(store, seal);
     let tokens = ServiceAccountTokens::new(&pki.service_account_key, Arc::clone(&cache), ENVIRONMENT)
         .context("pki/service-account.key is damaged")?;
-    let authorizer = authz::Chain(vec![
-        Box::new(authz::node::Node::new(Arc::clone(&cache))),
-        Box::new(authz::Masters),
-        Box::new(Rbac::new(&cache)),
-    ]);
+    let rbac = Arc::new(Rbac::new(&cache));
+    let node = authz::node::Node::new(Arc::clone(&cache));
+    let authorizer: Arc<dyn authz::Authorizer> =
+        Arc::new(authz::Chain(vec![Box::new(authz::Masters), Box::new(node), Box::new(Arc::clone(&rbac))]));
+    let deps = admission::Deps { cache: Arc::clone(&cache), storage: storage.clone() };
+    let mut plugins = admission::default_plugins(&deps);
+    plugins.push(Box::new(ServiceAccount::new(Arc::clone(&cache), random)));
+    // Last: it judges what the others have made of a role.
+    plugins.push(Box::new(Escalation::new(rbac, Arc::clone(&authorizer))));
     let server = ApiServer::new(Parts {
         kinds,
         storage: storage.clone(),
         cache: Arc::clone(&cache),
         authenticator: Authenticator::new(Arc::new(tokens)),
         authorizer: Box::new(authorizer),
-        admission: admission::Chain::default(),
+        admission: admission::Chain::new(plugins),
         ranges: Ranges::default(),
         environment: ENVIRONMENT,
         address: address.to_owned(),
@@ -124,7 +149,8 @@ fn assemble(
     Ok((server, cache, storage))
 }
 
-fn random(bytes: &mut [u8]) {
+/// Fills a buffer with randomness fit for keys.
+pub fn random(bytes: &mut [u8]) {
     aws_lc_rs::rand::fill(bytes).expect("the operating system gives randomness");
 }
 

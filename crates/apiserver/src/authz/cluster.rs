@@ -46,7 +46,12 @@ impl Cluster {
     pub(crate) async fn new(objects: &[Value]) -> Self {
         let store: Arc<dyn store::Store> = Arc::new(store::Memory::new());
         let kinds = Registry::builtin();
-        let cache = Arc::new(WatchCache::new(Arc::clone(&store), Arc::new(Plain), Arc::new(|_: &str| Vec::new()), crate::cache::RING));
+        let cache = Arc::new(WatchCache::new(
+            Arc::clone(&store),
+            Arc::new(Plain),
+            Arc::new(|_: &str| Vec::new()),
+            crate::cache::RING,
+        ));
         let storage = Storage::new(store, Arc::new(Plain));
         let server = server(&kinds, &cache, &storage);
         let cluster = Self { server, cache: Arc::clone(&cache), storage, kinds };
