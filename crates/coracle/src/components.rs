@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -103,7 +103,7 @@ pub struct Material {
 }
 
 /// Starts every component; they end with `stop`.
-pub fn start(server: &ApiServer, material: Material, stop: &CancellationToken) -> Result<JoinSet<()>> {
+pub fn start(server: &ApiServer, material: &Material, stop: &CancellationToken) -> Result<JoinSet<()>> {
     let mut starter = Starter {
         server,
         watching: client(server, User::new("system:kube-controller-manager", &[])),
@@ -122,7 +122,7 @@ pub fn start(server: &ApiServer, material: Material, stop: &CancellationToken) -
     starter.nodes(&pods, &nodes);
     starter.housekeeping(&pods, &nodes, &namespaces);
     starter.identities(&nodes, &namespaces, &material.ca)?;
-    starter.volumes(&pods, &nodes, material.volumes_dir);
+    starter.volumes(&pods, &nodes, &material.volumes_dir);
     Ok(starter.tasks)
 }
 
@@ -265,7 +265,7 @@ impl Starter<'_> {
         Ok(())
     }
 
-    fn volumes(&mut self, pods: &Informer<Pod>, nodes: &Informer<Node>, dir: PathBuf) {
+    fn volumes(&mut self, pods: &Informer<Pod>, nodes: &Informer<Node>, dir: &Path) {
         let caches = persistent_volume::Caches {
             claims: self.informer::<PersistentVolumeClaim>(),
             volumes: self.informer::<PersistentVolume>(),

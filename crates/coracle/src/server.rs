@@ -69,7 +69,7 @@ pub async fn run(config: &Config, stop: CancellationToken) -> Result<()> {
     let serving = tokio::spawn(listener::serve(socket, tls, server.clone(), stop.clone()));
     bootstrap::run(&server, &component).await?;
     let material = Material { ca: pki.ca.pair.clone(), volumes_dir: config.data_dir.join("volumes") };
-    let _components = components::start(&server, material, &stop)?;
+    let _components = components::start(&server, &material, &stop)?;
     lifecycle::record(config)?;
     notify::ready();
     tracing::info!(address, "ready");

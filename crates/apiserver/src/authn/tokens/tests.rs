@@ -107,7 +107,7 @@ fn other_objects_of_the_same_name_do_not_count() {
 fn objects_that_are_long_deleted_do_not_count() {
     let deleted = |at: usize, ago: i64| {
         move |objects: &mut Vec<Value>| {
-            api::meta::set_deletion(&mut objects[at], Time::from_unix(NOW - ago), 0)
+            api::meta::set_deletion(&mut objects[at], Time::from_unix(NOW - ago), 0);
         }
     };
     check(&[], 0, deleted(0, 60), Ok(()));
