@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{hollow, lifecycle, notify, server};
+use crate::{hollow, language, lifecycle, notify, server};
 
 /// From source code to a safely released service, on a Kubernetes cluster in one binary.
 #[derive(Parser)]
@@ -39,6 +39,16 @@ enum Command {
         after_help = "Example:\n  coracle agent --hollow 1000 --kubeconfig /var/lib/coracle/admin.kubeconfig"
     )]
     Agent(AgentArgs),
+    /// Evaluate and format AML, the language of Acornfiles; `coracle aml --help` tells its flags.
+    #[command(
+        disable_help_flag = true,
+        after_help = "Examples:\n  coracle aml eval Acornfile\n  coracle aml fmt Acornfile"
+    )]
+    Aml {
+        /// `eval` or `fmt`, and their flags and files.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Print the versions of coracle and of the Kubernetes API it serves.
     Version,
     /// Print a completion script for a shell.
@@ -143,6 +153,7 @@ pub fn run() -> Result<ExitCode> {
         }
         Command::Server(args) => return serve(&args),
         Command::Agent(args) => return agent(&args),
+        Command::Aml { args } => return language::main(&args),
         Command::Version => {
             let (own, kubernetes) = (env!("CARGO_PKG_VERSION"), server::KUBERNETES_VERSION);
             writeln!(out, "coracle {own}, serving the API of Kubernetes {kubernetes}")?;

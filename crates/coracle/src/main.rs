@@ -10,6 +10,7 @@ mod cli;
 mod components;
 mod hollow;
 mod kubeconfig;
+mod language;
 mod lifecycle;
 mod listener;
 mod notify;

@@ -214,7 +214,8 @@ pub(super) const CONTROLLERS: &[Controller] = &[
             on("get list watch update", "core", "persistentvolumeclaims"),
             on("update", "core", "persistentvolumeclaims/status"),
             on("list watch get create delete", "core", "pods"),
-            on(READ, STORAGE, "storageclasses"),
+            // Ours makes the class local-path where there is none.
+            on("get list watch create", STORAGE, "storageclasses"),
             on("list watch", "core", "nodes"),
             EVENTS,
             on("watch", "core", "events"),

@@ -1,12 +1,12 @@
-//! The `aml` command on real files: `cargo run --example aml -- eval FILE`.
+//! `coracle aml`: the language tool on real files. All of its logic is in crate `aml`.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command prints")]
+use std::io::{self, ErrorKind, IsTerminal, Read, Write};
+use std::process::ExitCode;
+use std::time::Instant;
 
 use aml::cli::{Surroundings, run};
 use aml::files::{FileError, Files};
-use std::io::{ErrorKind, IsTerminal, Read};
-use std::process::ExitCode;
-use std::time::Instant;
+use anyhow::Result;
 
 struct Disk;
 
@@ -41,17 +41,21 @@ impl Files for Disk {
     }
 }
 
-fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().skip(1).collect();
+/// Runs `coracle aml` with the words after it.
+pub fn main(args: &[String]) -> Result<ExitCode> {
     let start = Instant::now();
     let mut surroundings = Surroundings {
         files: &mut Disk,
         limits: &aml::Limits::default(),
         clock: &|| start.elapsed(),
-        terminal: std::io::stderr().is_terminal(),
+        terminal: io::stderr().is_terminal(),
     };
-    let answer = run(&args, &mut surroundings);
-    print!("{}", answer.stdout);
-    eprint!("{}", answer.stderr);
-    ExitCode::from(answer.exit_code)
+    let answer = run(args, &mut surroundings);
+    io::stderr().write_all(answer.stderr.as_bytes())?;
+    match io::stdout().write_all(answer.stdout.as_bytes()) {
+        // Whoever read our output has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(ExitCode::from(answer.exit_code)),
+    }
 }
