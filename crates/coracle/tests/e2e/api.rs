@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 
 use crate::cluster::{Cluster, has_kubectl};
 
-const CONFIG_MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME}\ndata: {k: v}\n";
+const CONFIG_MAP: &str =
+    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: NAME, labels: {made: here}}\ndata: {k: v}\n";
 
 fn config_map(name: &str) -> String {
     CONFIG_MAP.replace("NAME", name)
@@ -37,12 +38,12 @@ fn kubectl_creates_edits_pages_and_deletes() {
     assert_eq!(cluster.run("get configmap -l tier=web -o name"), "configmap/m1\n");
     cluster.run("patch configmap m2 --type=json -p [{\"op\":\"add\",\"path\":\"/data/z\",\"value\":\"1\"}]");
     assert_eq!(cluster.run("get configmap m2 -o jsonpath={.data.z}"), "1");
-    let paged = cluster.run("get configmaps --chunk-size=2 -o name");
+    let paged = cluster.run("get configmaps -l made --chunk-size=2 -o name");
     assert_eq!(paged.lines().map(|line| &line["configmap/".len()..]).collect::<Vec<_>>(), names);
     let table = cluster.run("get configmap m3");
     assert_eq!(table.split_whitespace().take(5).collect::<Vec<_>>(), ["NAME", "DATA", "AGE", "m3", "1"]);
-    cluster.run("delete configmap --all");
-    assert_eq!(cluster.run("get configmaps -o name"), "");
+    cluster.run("delete configmap -l made");
+    assert_eq!(cluster.run("get configmaps -l made -o name"), "");
     let missing = cluster.output("get configmap m0", "");
     assert_eq!(
         String::from_utf8_lossy(&missing.stderr),
@@ -63,7 +64,7 @@ fn kubectl_goes_on_after_kill_9() {
         cluster.kill();
         cluster.restart();
         assert_eq!(cluster.run("get configmap before -o jsonpath={.metadata.uid}"), uid);
-        assert_eq!(cluster.run("get configmaps -o name").lines().count(), round + 2);
+        assert_eq!(cluster.run("get configmaps -l made -o name").lines().count(), round + 2);
     }
 }
 

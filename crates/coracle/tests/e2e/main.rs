@@ -3,3 +3,4 @@
 mod api;
 mod cluster;
 mod lifecycle;
+mod workloads;
