@@ -137,7 +137,7 @@ impl ServiceAccountTokens {
         match self.validate(&claims) {
             // A token is often used the moment its objects are made: the cache may be behind.
             Err(invalid) if invalid.may_be_stale() && self.cache.catch_up().await.is_ok() => {
-                self.validate(&claims)?
+                self.validate(&claims)?;
             }
             other => other?,
         }

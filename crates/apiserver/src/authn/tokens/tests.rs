@@ -107,7 +107,7 @@ fn other_objects_of_the_same_name_do_not_count() {
 fn objects_that_are_long_deleted_do_not_count() {
     let deleted = |at: usize, ago: i64| {
         move |objects: &mut Vec<Value>| {
-            api::meta::set_deletion(&mut objects[at], Time::from_unix(NOW - ago), 0)
+            api::meta::set_deletion(&mut objects[at], Time::from_unix(NOW - ago), 0);
         }
     };
     check(&[], 0, deleted(0, 60), Ok(()));
@@ -125,7 +125,7 @@ fn payload(token: &str) -> Value {
 
 async fn issuer() -> (Cluster, ServiceAccountTokens) {
     let cluster = Cluster::new(&everything()).await;
-    let tokens = ServiceAccountTokens::new(KEY, Arc::clone(&cluster.cache), ENVIRONMENT).unwrap();
+    let tokens = ServiceAccountTokens::new(&KEY, Arc::clone(&cluster.cache), ENVIRONMENT).unwrap();
     (cluster, tokens)
 }
 

@@ -85,8 +85,7 @@ impl Graph {
     fn volume_has_secret(&self, claim: &str, namespace: &str, name: &str) -> bool {
         let Some(claim_object) = self.object("core/persistentvolumeclaims", claim) else { return false };
         let volume = meta::text(&claim_object, "spec.volumeName");
-        if volume.is_empty() || !self.claim_of(volume).is_some_and(|(ns, own)| format!("{ns}/{own}") == claim)
-        {
+        if volume.is_empty() || self.claim_of(volume).is_none_or(|(ns, own)| format!("{ns}/{own}") != claim) {
             return false;
         }
         let home = claim.split_once('/').map_or("", |(namespace, _)| namespace);
