@@ -27,7 +27,6 @@ mod plain;
 mod pod;
 mod resource;
 mod service;
-mod service_route;
 mod storage;
 pub(crate) mod tree;
 mod workload;
@@ -172,7 +171,6 @@ static TABLE: &[&[Strategy]] = &[
     control::ROWS,
     certificate::ROWS,
     definition::ROWS,
-    service_route::ROWS,
 ];
 
 /// Everything but metadata and status stays as it was.

@@ -1,11 +1,14 @@
 //! A cluster in memory, for tests: a whole API server over given objects, at a fixed time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 use api::kinds::Registry;
 use api::meta;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::Request;
 use http_body_util::BodyExt;
 use serde::Deserialize;
@@ -27,7 +30,11 @@ use crate::{ApiServer, Environment, Parts, Version};
 /// Seconds since 1970, all the time.
 pub(crate) const NOW: i64 = 1_800_000_000;
 /// A key for tests, P-256, used nowhere else.
-pub(crate) const KEY: &str = include_str!("../../testdata/authz/key.pem");
+pub(crate) static KEY: LazyLock<String> = LazyLock::new(|| {
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let body = STANDARD.encode(key.to_pkcs8v1().unwrap());
+    format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
+});
 
 pub(crate) const ENVIRONMENT: Environment = Environment {
     now: || SystemTime::UNIX_EPOCH + Duration::from_secs(NOW.cast_unsigned()),
@@ -122,7 +129,7 @@ fn server(kinds: &Registry, cache: &Arc<WatchCache>, storage: &Storage) -> ApiSe
         Box::new(ServiceAccount::new(Arc::clone(cache), ENVIRONMENT.random)),
         Box::new(Escalation::new(rbac, Arc::clone(&authorizer))),
     ];
-    let tokens = ServiceAccountTokens::new(KEY, Arc::clone(cache), ENVIRONMENT).unwrap();
+    let tokens = ServiceAccountTokens::new(&KEY, Arc::clone(cache), ENVIRONMENT).unwrap();
     ApiServer::new(Parts {
         kinds: crate::custom::Catalog::new(kinds.clone()),
         ranges: crate::allocation::Ranges::default(),

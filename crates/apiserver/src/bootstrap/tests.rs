@@ -1,8 +1,9 @@
 //! The default policy as a whole, and its reconciliation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
+use crate::authz::cluster::{Cluster, ENVIRONMENT, Sent};
 
 fn find(kind: &str, name: &str) -> Value {
     let found = objects().into_iter().find(|object| meta::kind(object) == kind && meta::name(object) == name);
@@ -141,4 +142,36 @@ fn aggregation_reaches_through_levels() {
     assert_eq!(found, [("middle", &expected), ("top", &expected)]);
     let settled = [updates[0].clone(), updates[1].clone(), all[2].clone(), all[3].clone()];
     assert_eq!(aggregate::aggregate(&settled), Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_new_cluster_knows_its_roles_and_writes_them_once() {
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "v", "namespace": "a"},
+        "roleRef": role_ref("ClusterRole", "view"), "subjects": [{"kind": "User", "name": "vera"}],
+    });
+    let cluster = Cluster::new(&[binding]).await;
+    reconcile(&cluster.storage, &ENVIRONMENT).await.unwrap();
+    let written = cluster.cache.catch_up().await.unwrap();
+    assert!(written > objects().len() as u64);
+    reconcile(&cluster.storage, &ENVIRONMENT).await.unwrap();
+    assert_eq!(cluster.cache.catch_up().await.unwrap(), written);
+    let code = async |user: Option<&str>, send: &str| {
+        let (user, send) = (user.map(str::to_owned), send.to_owned());
+        cluster.send(&Sent { user, send, headers: BTreeMap::new(), body: Value::Null }).await.0
+    };
+    for (user, send, expected) in [
+        (Some("vera"), "GET /api/v1/namespaces/a/pods", 200),
+        (Some("vera"), "GET /api/v1/namespaces/a/secrets", 403),
+        (Some("vera"), "GET /api/v1/namespaces/b/pods", 403),
+        (Some("vera,system:authenticated"), "GET /apis", 200),
+        (Some("vera"), "GET /apis", 403),
+        (Some("system:kube-scheduler"), "GET /api/v1/nodes", 200),
+        (Some("system:serviceaccount:kube-system:job-controller"), "GET /apis/batch/v1/jobs", 200),
+        (Some("system:serviceaccount:a:job-controller"), "GET /apis/batch/v1/jobs", 403),
+        (None, "GET /apis", 401),
+        (None, "GET /livez", 200),
+    ] {
+        assert_eq!(code(user, send).await, expected, "{user:?} {send}");
+    }
 }

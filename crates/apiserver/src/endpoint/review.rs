@@ -130,7 +130,7 @@ fn access(call: &Call, review: &mut Value) -> Result<Value, Status> {
         },
     };
     let selector =
-        if resource.is_some() { asked_selector(&spec["resourceAttributes"]) } else { Default::default() };
+        if resource.is_some() { asked_selector(&spec["resourceAttributes"]) } else { String::new() };
     let action = Action { field_selector: &selector, ..action };
     Ok(decided(call.shared.authorizer.authorize(&user, &action)))
 }

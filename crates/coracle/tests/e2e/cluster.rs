@@ -50,7 +50,7 @@ pub fn skip(test: &str, reason: &str) {
                 std::fs::OpenOptions::new().append(true).create(true).open(path).expect("the skip log opens");
             log.write_all(line.as_bytes()).expect("the skip log takes a line");
         }
-        None => eprint!("{line}"),
+        None => std::io::stderr().write_all(line.as_bytes()).expect("stderr takes a line"),
     }
 }
 
@@ -98,9 +98,8 @@ impl Cluster {
             .expect("the server starts");
         self.server = Some(server);
         let mut message = [0; 16];
-        if ready.recv(&mut message).is_err() {
-            panic!("the server is not ready:\n{}", std::fs::read_to_string(self.log()).unwrap_or_default());
-        }
+        let log = || std::fs::read_to_string(self.log()).unwrap_or_default();
+        assert!(ready.recv(&mut message).is_ok(), "the server is not ready:\n{}", log());
     }
 
     fn log(&self) -> PathBuf {

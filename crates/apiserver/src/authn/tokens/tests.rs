@@ -125,7 +125,7 @@ fn payload(token: &str) -> Value {
 
 async fn issuer() -> (Cluster, ServiceAccountTokens) {
     let cluster = Cluster::new(&everything()).await;
-    let tokens = ServiceAccountTokens::new(KEY, Arc::clone(&cluster.cache), ENVIRONMENT).unwrap();
+    let tokens = ServiceAccountTokens::new(&KEY, Arc::clone(&cluster.cache), ENVIRONMENT).unwrap();
     (cluster, tokens)
 }
 
