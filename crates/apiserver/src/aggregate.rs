@@ -12,7 +12,6 @@
 //!
 //! Follows the apiregistration API v1 and the kube-aggregator of Kubernetes 1.36.
 
-pub(crate) mod definition;
 pub(crate) mod document;
 mod reactor;
 mod remote;
