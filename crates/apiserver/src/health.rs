@@ -75,6 +75,15 @@ fn version(shared: &Shared) -> Response<Body> {
         "gitVersion": format!("{git}+{}", shared.version.coracle),
         "gitCommit": "", "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z",
         "goVersion": "none: this is Rust", "compiler": "rustc",
-        "platform": format!("{}/{}", std::env::consts::OS, "amd64"),
+        "platform": format!("{}/{}", std::env::consts::OS, architecture()),
     }))
+}
+
+/// The processor as Go names it, which is what clients compare.
+fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
