@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -89,25 +89,30 @@ async fn serve_pods(client: Client, names: Arc<HashSet<String>>) -> Result<()> {
     let pods: Api<Pod> = Api::all(client.clone());
     let assigned = watcher::Config::default().fields("spec.nodeName!=").streaming_lists();
     let events = watcher(pods, assigned).default_backoff().modify(|pod| pod.metadata.managed_fields = None);
-    events
-        .touched_objects()
-        .try_for_each_concurrent(IN_FLIGHT, |pod| {
-            let client = client.clone();
-            let ours =
-                pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref()).is_some_and(|n| names.contains(n));
-            async move {
-                if ours && let Err(error) = answer(&client, &pod).await {
-                    tracing::warn!(
-                        pod = pod.name_any(),
-                        error = &error as &dyn std::error::Error,
-                        "pod not answered"
-                    );
+    let answer_one = |event: watcher::Result<Pod>| {
+        let (client, names) = (client.clone(), Arc::clone(&names));
+        async move {
+            match event {
+                Ok(pod) if is_ours(&pod, &names) => {
+                    if let Err(error) = answer(&client, &pod).await {
+                        let error = &error as &dyn std::error::Error;
+                        tracing::warn!(pod = pod.name_any(), error, "pod not answered");
+                    }
                 }
-                Ok(())
+                Ok(_) => {}
+                // The watch begins again by itself, also after a restart of the server.
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the watch of pods broke")
+                }
             }
-        })
-        .await
-        .context("the watch of pods ended")
+        }
+    };
+    events.touched_objects().for_each_concurrent(IN_FLIGHT, answer_one).await;
+    bail!("the watch of pods ended")
+}
+
+fn is_ours(pod: &Pod, names: &HashSet<String>) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_ref()).is_some_and(|node| names.contains(node))
 }
 
 /// What a pod needs next, if anything.

@@ -30,7 +30,7 @@ fn kubectl_creates_edits_pages_and_deletes() {
     let names: Vec<String> = (0..7).map(|n| format!("m{n}")).collect();
     let all = names.iter().map(|name| config_map(name)).collect::<Vec<_>>().join("---\n");
     assert_eq!(cluster.run_with("create -f -", &all).lines().count(), 7);
-    let editor = [("KUBE_EDITOR", "sed -i s/k:.v/k:.edited/")];
+    let editor = [("KUBE_EDITOR", "sed -i s/v$/edited/")];
     let edited = cluster.kubectl(["edit", "configmap", "m0"]).envs(editor).output().expect("kubectl edits");
     assert!(edited.status.success(), "{}", String::from_utf8_lossy(&edited.stderr));
     assert_eq!(cluster.run("get configmap m0 -o jsonpath={.data.k}"), "edited");
