@@ -102,7 +102,7 @@ async fn serve_pods(client: Client, names: Arc<HashSet<String>>) -> Result<()> {
                 Ok(_) => {}
                 // The watch begins again by itself, also after a restart of the server.
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the watch of pods broke")
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the watch of pods broke");
                 }
             }
         }
